@@ -1,0 +1,138 @@
+"""The settings that an operator gives: environment variables, then .env, then the file of the local services.
+
+Each is typed and checked once, at the start. A value that cannot be read stops the start with the setting's name, the
+value (unless it is a secret) and the form expected.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR: Final = Path(__file__).resolve().parent.parent
+INSTANCE: Final = os.environ.get("KLINE_INSTANCE", "run")
+
+_SECRETS: Final = {"database_url", "redis_url", "proxy_username", "proxy_password", "secret_key"}
+_MAX_PROXIES: Final = 100
+
+
+class UnreadableSettings(Exception):
+    """One or more settings cannot be used; the text says which, and what was expected."""
+
+
+def _names(value: object) -> object:
+    """``BTCUSDT,XRPUSDT``, with or without the square brackets that the original wanted around it."""
+    if not isinstance(value, str):
+        return value
+    return [name.strip().strip("'\"") for name in value.strip().strip("[]").split(",") if name.strip()]
+
+
+def _url(*schemes: str, optional: bool = False) -> AfterValidator:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if not (optional and value == "") and not (parts.scheme in schemes and parts.hostname):
+            raise ValueError(f"an address such as {schemes[0]}://host is expected{' (or nothing)' if optional else ''}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    try:
+        conninfo_to_dict(value.get_secret_value())
+    except ProgrammingError:
+        raise ValueError("postgresql://user:password@host:5432/name is expected") from None
+    return value
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("redis://:password@host:6379/0 is expected")
+    return value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_names)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+OptionalPort = Annotated[Port | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
+class Environment(BaseSettings):
+    """Every setting there is; the README's table describes them."""
+
+    model_config = SettingsConfigDict(
+        env_file=(BASE_DIR / ".local" / INSTANCE / "services.env", BASE_DIR / ".env"), extra="ignore"
+    )
+
+    # Services. `make run`, `make demo` and `make test` provide both by themselves.
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)]
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)]
+
+    # What to collect.
+    tracked_symbol: Names = []
+    data_start: dt.date = dt.date(2024, 1, 1)
+
+    # Where the exchange is. An empty REST address means: the archive only.
+    binance_archive_url: Annotated[str, _url("https", "http")] = "https://data.binance.vision"
+    binance_rest_url: Annotated[str, _url("https", "http", optional=True)] = "https://fapi.binance.com"
+
+    # Proxies: one for each port of the range. An empty host means a direct connection.
+    proxy_host: str = ""
+    proxy_username: str = ""
+    proxy_password: SecretStr = SecretStr("")
+    proxy_protocol: Literal["http", "https", "socks5"] = "http"
+    proxy_port_start: OptionalPort = None
+    proxy_port_end: OptionalPort = None
+
+    # How many processes parse and store history; 0 means one for each processor, at most 4.
+    store_processes: Annotated[int, Field(ge=0, le=32)] = 0
+
+    # The web server.
+    port: Port = 3000
+    secret_key: SecretStr = SecretStr("")
+    debug: bool = False
+    allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
+    cors_allowed_origins: Names = []
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="after")
+    def _proxy_range_is_whole(self) -> Self:
+        first, last = self.proxy_port_start, self.proxy_port_end
+        if self.proxy_host and (first is None or last is None or not 0 <= last - first < _MAX_PROXIES):
+            raise ValueError(
+                f"PROXY_PORT_START={first}, PROXY_PORT_END={last}: with PROXY_HOST set, a range of 1 to {_MAX_PROXIES} "
+                "ports is expected"
+            )
+        return self
+
+
+def read_environment() -> Environment:
+    """All settings, checked. Raises UnreadableSettings with one line for each that is wrong."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [_explain(dict(problem)) for problem in error.errors(include_url=False)]
+    raise UnreadableSettings("\n".join(lines))
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    expected = str(problem["msg"]).removeprefix("Value error, ")
+    if not name:
+        return expected
+    if problem["type"] == "missing":
+        return (
+            f"{name.upper()} is not set: give it in the environment or in .env, or let `make run` or `make demo` "
+            "provide the service"
+        )
+    given = "(not shown)" if name in _SECRETS else repr(problem["input"])
+    return f"{name.upper()}={given}: {expected}"

@@ -1,0 +1,133 @@
+"""Django's settings, made from the checked environment. What an operator may change is in `environment`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from typing import Any, Final
+
+from psycopg.conninfo import conninfo_to_dict
+
+from klineproject.environment import BASE_DIR, UnreadableSettings, read_environment
+
+try:
+    ENV: Final = read_environment()
+except UnreadableSettings as unreadable:
+    # Every process of the product starts here; none of them can do anything useful without its settings, and a
+    # traceback would hide the one line that matters.
+    sys.exit(f"These settings cannot be used:\n{unreadable}")
+
+DEBUG = ENV.debug
+# A key for one process life signs nothing that outlives it. Several processes need a common one.
+SECRET_KEY = ENV.secret_key.get_secret_value() or secrets.token_urlsafe(50)
+ALLOWED_HOSTS = ENV.allowed_hosts
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "channels",
+    "rest_framework",
+    "market.apps.MarketConfig",
+    "feeds.apps.FeedsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "klineproject.urls"
+ASGI_APPLICATION = "klineproject.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".local" / "static"
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Django's form of a libpq address; what Django has no name for goes to the driver as it is."""
+    parts = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", ""),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        # A server that does not answer within this time is away (HTTP 503), not slow.
+        "OPTIONS": {"connect_timeout": 2, "application_name": "klineproject", **parts},
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {"default": _database(ENV.database_url.get_secret_value())}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = ENV.redis_url.get_secret_value()
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_RENDERER_CLASSES": ["market.api.rendering.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "EXCEPTION_HANDLER": "market.api.errors.envelope_errors",
+    "UNAUTHENTICATED_USER": None,
+}
+CORS_ALLOWED_ORIGINS = ENV.cors_allowed_origins
+
+# A wish in the database is compared with reality again and again, so a task that is lost with its worker does no
+# harm; results are not kept.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+DATA_START = ENV.data_start
+TRACKED_SYMBOL = ENV.tracked_symbol
+BINANCE_ARCHIVE_URL = ENV.binance_archive_url
+BINANCE_REST_URL = ENV.binance_rest_url
+STORE_PROCESSES = ENV.store_processes or min(4, os.cpu_count() or 1)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text"}},
+    "root": {"handlers": ["console"], "level": ENV.log_level},
+    "loggers": {
+        # One line a request, at INFO, from the HTTP client would bury everything else, and it prints proxy addresses.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
+}

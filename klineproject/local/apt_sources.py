@@ -10,7 +10,8 @@ from pathlib import Path
 
 # Releases and aliases of Debian itself; -security, -updates and -backports live beside them.
 _DEBIAN_SUITES = frozenset(
-    "buster bullseye bookworm trixie forky sid oldoldstable oldstable stable testing unstable".split()
+    {"buster", "bullseye", "bookworm", "trixie", "forky", "sid"}
+    | {"oldoldstable", "oldstable", "stable", "testing", "unstable"}
 )
 _ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^]]*)]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<rest>.+)")
 _MIRROR_LIST = re.compile(r"mirror\+.*/debian\.list")
@@ -35,7 +36,11 @@ def debian_mirrors(etc_apt: Path = Path("/etc/apt")) -> list[Mirror]:
     CD-ROMs are left out.
     """
     parts = etc_apt / "sources.list.d"
-    files = [etc_apt / "sources.list", *sorted(parts.glob("*.list")), *sorted(parts.glob("*.sources"))]
+    files = [
+        etc_apt / "sources.list",
+        *sorted(parts.glob("*.list")),
+        *sorted(parts.glob("*.sources")),
+    ]
     mirrors: dict[Mirror, None] = {}
     for file in files:
         try:
@@ -71,7 +76,14 @@ def _deb822(text: str) -> Iterator[Mirror]:
         fields = _fields(stanza)
         if "deb" not in fields.get("types", "").split():
             continue
-        if fields.get("enabled", "yes").lower() in ("no", "false", "0", "off", "disable", "without"):
+        if fields.get("enabled", "yes").lower() in (
+            "no",
+            "false",
+            "0",
+            "off",
+            "disable",
+            "without",
+        ):
             continue
         suites, components = fields.get("suites", "").split(), fields.get("components", "").split()
         for uri in fields.get("uris", "").split():

@@ -52,7 +52,7 @@ def choose(service: str, finders: Sequence[tuple[str, Callable[[], Found]]], hel
 
     Raises LocalError naming `service`, the reason of each finder, and `help_` when none does.
     """
-    reasons = []
+    reasons: list[str] = []
     for place, find in finders:
         try:
             return find()

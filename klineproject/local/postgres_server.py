@@ -15,7 +15,13 @@ from urllib.parse import quote
 
 from klineproject.local.binaries import PostgresBinaries
 from klineproject.local.errors import LocalError
-from klineproject.local.places import Account, make_folder, socket_folder, write_private
+from klineproject.local.places import (
+    Account,
+    make_folder,
+    make_socket_folder,
+    socket_folder,
+    write_private,
+)
 from klineproject.local.processes import (
     kill_all,
     log_tail,
@@ -65,8 +71,12 @@ class PostgresServer:
     @property
     def url(self) -> str:
         """A libpq URL of the database; the same for the life of the instance."""
-        folder = socket_folder(self._made_home(), self._account)
-        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(folder))}"
+        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(self.sockets))}"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the unix socket; usually, but not always, in `home`."""
+        return socket_folder(self.home)
 
     def is_running(self) -> bool:
         """Whether the postmaster of this data folder is alive (it may still be recovering)."""
@@ -80,12 +90,13 @@ class PostgresServer:
         if self.is_running():
             self._wait_until_ready()
             return
-        self._made_home()
+        make_folder(self.home, mode=0o700, owner=self._account)
         if not self.data.is_dir():
             self._initialise()
         # What is left of a server without its postmaster would keep a new one from starting. Its
         # pid file too, if the pid now belongs to a zombie or to another program.
         kill_all(self._pids)
+        kill_all(lambda: server_pids(_PROGRAMS, self.data, deleted=True))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._configure()
         rotate_log(self.log)
@@ -95,9 +106,7 @@ class PostgresServer:
             timeout=START_SECONDS + 10,
         )  # fmt: skip
         if started.returncode != 0:
-            raise LocalError(
-                f"PostgreSQL did not start: {started.stdout.strip()}\n{log_tail(self.log)}"
-            )
+            raise LocalError(f"PostgreSQL did not start: {started.stdout.strip()}\n{log_tail(self.log)}")
 
     def stop(self) -> None:
         """End the server: clients are disconnected, open transactions rolled back."""
@@ -138,9 +147,7 @@ class PostgresServer:
             return self._pid_file_line(7) == "ready" or not self.is_running()
 
         if not wait_until(settled, limit=START_SECONDS):
-            raise LocalError(
-                f"PostgreSQL is not ready after {START_SECONDS} s\n{log_tail(self.log)}"
-            )
+            raise LocalError(f"PostgreSQL is not ready after {START_SECONDS} s\n{log_tail(self.log)}")
         if not self.is_running():
             self.start()
 
@@ -154,9 +161,6 @@ class PostgresServer:
             return int((self.data / "PG_VERSION").read_text())
         return None
 
-    def _made_home(self) -> Path:
-        return make_folder(self.home, mode=0o700, owner=self._account)
-
     def _initialise(self) -> None:
         """Make the data folder and the database beside its place, then rename it there."""
         draft = self.home / "data.new"
@@ -168,19 +172,15 @@ class PostgresServer:
         if made.returncode != 0:
             raise LocalError(f"initdb failed:\n{made.stdout.strip()}")
         # Single-user mode ends with 0 even if the statement fails, but says ERROR.
-        made = self._run(
-            "postgres", "--single", "-D", draft, "postgres", stdin=f"CREATE DATABASE {DATABASE};\n"
-        )
+        made = self._run("postgres", "--single", "-D", draft, "postgres", stdin=f"CREATE DATABASE {DATABASE};\n")
         if made.returncode != 0 or "ERROR:" in made.stdout or "FATAL:" in made.stdout:
             raise LocalError(f"creating database {DATABASE} failed:\n{made.stdout.strip()}")
         draft.rename(self.data)
 
     def _configure(self) -> None:
-        sockets = socket_folder(self.home, self._account)
+        sockets = make_socket_folder(self.home, self._account)
         compression = self._wal_compression()
-        write_private(
-            self.data / "postgresql.conf", _settings(sockets, compression), self._account
-        )
+        write_private(self.data / "postgresql.conf", _settings(sockets, compression), self._account)
         write_private(self.data / "pg_hba.conf", "local all all trust\n", self._account)
 
     def _wal_compression(self) -> str:

@@ -20,12 +20,8 @@ from klineproject.local.places import Account
 POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 25
 
-# The programs must not see the caller's PGDATA, PGPORT, LD_LIBRARY_PATH and the like.
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
-    "LC_ALL": "C.UTF-8",
-    "TZ": "UTC",
-}
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def run_as(
@@ -40,7 +36,6 @@ def run_as(
     stdout and stderr come together in .stdout. A non-zero exit code is returned, not raised;
     a program that cannot be started or does not end in `timeout` seconds is a LocalError.
     """
-    identity = {} if account is None else {"user": account.uid, "group": account.gid}
     try:
         return subprocess.run(
             [str(part) for part in argv],
@@ -49,14 +44,15 @@ def run_as(
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env=ENVIRONMENT,
+            env=_environment(),
             # The account may be unable to enter the caller's folder.
             cwd="/",
             umask=0o077,
             timeout=timeout,
             check=False,
+            user=None if account is None else account.uid,
+            group=None if account is None else account.gid,
             extra_groups=None if account is None else [],
-            **identity,
         )
     except subprocess.TimeoutExpired as error:
         raise LocalError(f"{argv[0]} did not end within {timeout:.0f} s") from error
@@ -65,12 +61,20 @@ def run_as(
         raise LocalError(f"cannot run {argv[0]}{who}: {error}") from error
 
 
-def server_pids(programs: Sequence[str], folder: Path) -> list[int]:
+def _environment() -> dict[str, str]:
+    # The programs must not see the caller's PGDATA, PGPORT, LD_LIBRARY_PATH and the like; apt may
+    # need the proxy.
+    proxies = {name: os.environ[name] for name in _PROXY_VARIABLES if name in os.environ}
+    return {"PATH": _SYSTEM_PATH, "LC_ALL": "C.UTF-8", "TZ": "UTC", **proxies}
+
+
+def server_pids(programs: Sequence[str], folder: Path, *, deleted: bool = False) -> list[int]:
     """Return the live processes named one of `programs` that work in `folder`, lowest pid first.
 
-    Zombies do not count: their working folder is gone.
+    Zombies do not count: their working folder is gone. With deleted=True, instead those whose
+    folder of that name has been deleted under them.
     """
-    target = os.path.realpath(folder)
+    target = os.path.realpath(folder) + (" (deleted)" if deleted else "")
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -78,7 +82,7 @@ def server_pids(programs: Sequence[str], folder: Path) -> list[int]:
         with contextlib.suppress(OSError):
             if (entry / "comm").read_text().strip() not in programs:
                 continue
-            if os.readlink(entry / "cwd") == target:
+            if str((entry / "cwd").readlink()) == target:
                 found.append(int(entry.name))
     return sorted(found)
 

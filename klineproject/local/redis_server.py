@@ -93,6 +93,7 @@ class RedisServer:
         if self.is_running():
             self._wait_until_ready()
             return
+        kill_all(lambda: server_pids(_PROGRAMS, self.data, deleted=True))
         make_folder(self.home, mode=0o700, owner=self._account)
         make_folder(self.data, mode=0o700, owner=self._account)
         for _ in range(_ATTEMPTS):
@@ -100,9 +101,7 @@ class RedisServer:
             rotate_log(self.log)
             launched = run_as(self._account, [self.binaries.server, self._configuration])
             if launched.returncode != 0:
-                raise LocalError(
-                    f"Redis did not start: {launched.stdout.strip()}\n{log_tail(self.log)}"
-                )
+                raise LocalError(f"Redis did not start: {launched.stdout.strip()}\n{log_tail(self.log)}")
             if self._answers_in_time():
                 return
             if _is_free(self._port()):

@@ -44,9 +44,7 @@ class Toolbox:
     redis_finders: Sequence[tuple[str, RedisFinder]] = field(default=())
 
     def __post_init__(self) -> None:
-        packages = DebianPackages(
-            working_folder(self.packages_root, self.account) / "_packages", say=self.say
-        )
+        packages = DebianPackages(working_folder(self.packages_root, self.account) / "_packages", say=self.say)
         if not self.postgres_finders:
             self.postgres_finders = [(MACHINE, system_postgres), (DEBIAN, packages.postgres)]
         if not self.redis_finders:

@@ -101,7 +101,7 @@ def check_candle(candle: Candle) -> None:
         raise BadCell(1, "n", str(candle.trade_count), "a number of trades, zero or more")
     if type(candle.is_closed) is not bool:
         raise BadCell(1, "x", str(candle.is_closed), "true or false")
-    if not isinstance(candle.symbol, str) or not candle.symbol:
+    if type(candle.symbol) is not str or not candle.symbol:
         raise BadCell(1, "s", str(candle.symbol), "a symbol")
     if not all(0 < price < math.inf for price in prices):
         raise BadCell(1, "o/h/l/c", str(prices), "four finite prices above zero")

@@ -1,4 +1,4 @@
-"""Addresses at the exchange. Pure: the base address comes as an argument, nothing is fetched.
+"""Addresses at the exchange. Pure: the base address (from `base_address`) comes as an argument.
 
 Archive paths are relative to the archive's base address and are what the file records hold, so that a record stays
 true when the base address changes (a mirror, the exchange double).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from market.domain.window import Month, TimeWindow
 
@@ -26,6 +26,19 @@ PAGE_WEIGHT: Final = 2
 SMALL_PAGE_ROWS: Final = 99
 SMALL_PAGE_WEIGHT: Final = 1
 LIGHT_WEIGHT: Final = 1  # time, ping, exchangeInfo
+
+
+def base_address(text: str) -> str:
+    """A base address without its trailing slash; ValueError for what cannot be one.
+
+    Credentials in it would travel into every log line and error that names an address, so they are refused.
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{parts.scheme}://{parts.hostname or ''} is no base address: http(s)://host[:port] is needed")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"the base address of {parts.hostname} holds credentials: give it without them")
+    return text.rstrip("/")
 
 
 def monthly_path(symbol: str, month: Month) -> str:
@@ -55,7 +68,7 @@ def member_name(path: str) -> str:
 
 def archive_url(base_url: str, path: str) -> str:
     """Absolute address of an archive path, percent-encoded: symbols such as 币安人生USDT exist."""
-    return f"{base_url.rstrip('/')}/{quote(path)}"
+    return f"{base_url}/{quote(path)}"
 
 
 def klines_url(base_url: str, symbol: str, window: TimeWindow, limit: int) -> str:
@@ -106,4 +119,4 @@ def _archive_path(period: str, symbol: str, stamp: str) -> str:
 
 def _rest_url(base_url: str, call: str, **parameters: str | int) -> str:
     query = f"?{urlencode(parameters)}" if parameters else ""
-    return f"{base_url.rstrip('/')}/fapi/v1/{call}{query}"
+    return f"{base_url}/fapi/v1/{call}{query}"

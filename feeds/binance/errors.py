@@ -29,9 +29,6 @@ Every error carries its data as attributes. `decide` turns an error into what to
 No error ever holds a proxy's credentials.
 """
 
-# The names say what happened; `Error` behind each would say nothing more.
-# ruff: noqa: N818
-
 from __future__ import annotations
 
 import enum

@@ -87,7 +87,7 @@ def frame_from_klines(
     Cells beyond the eleventh are ignored, so that the exchange may add some. Rules and errors as in `frame_from_csv`,
     rows counted from 1.
     """
-    cells: dict[str, list[int] | list[float]] = {name: [] for name in CSV_COLUMNS[:-1]}
+    cells: dict[str, list[float]] = {name: [] for name in CSV_COLUMNS[:-1]}
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list) or len(row) < len(cells):
             raise BadCell(number, "row", str(row), f"a list of at least {len(cells)} cells")
@@ -192,7 +192,7 @@ def _unreadable_cell(data: bytes, *, has_header: bool, complaint: str) -> Refuse
     return RefusedData(f"the CSV cannot be read: {shorten(complaint)}")
 
 
-def _json_number(cell: object, row: int, column: str) -> float | int:
+def _json_number(cell: object, row: int, column: str) -> float:
     """One REST cell: an integer as JSON number, a decimal as JSON string."""
     if column in _INTEGER_COLUMNS:
         if type(cell) is int and _INT64.min <= cell <= _INT64.max:

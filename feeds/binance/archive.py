@@ -1,0 +1,194 @@
+"""The exchange's archive of finished months and days: download, verify, unpack.
+
+Downloading is asynchronous and belongs to `ArchiveClient`. Everything that costs processor time is a plain function
+of bytes (`verify`, `unzip_csv`, then `wire.frame_from_csv`), so that it can run in a worker process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+import re
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import httpx
+
+from feeds.binance.endpoints import archive_url, base_address, checksum_path, file_name
+from feeds.binance.errors import ChecksumMismatch, ChecksumMissing, DamagedFile, ExchangeError, NotFound, shorten
+from feeds.binance.proxies import Egress, ProxyPool
+from feeds.binance.replies import error_of, http_date_ms, network_errors
+from feeds.binance.retries import ATTEMPTS, Sleep, retrying
+
+logger = logging.getLogger(__name__)
+
+# A month of minutes is 1.3 MB packed and 4.2 MB as CSV. What is far larger is not what was asked for, and must not
+# fill the memory.
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+MAX_CSV_BYTES: Final = 64 * 1024 * 1024
+MAX_CHECKSUM_BYTES: Final = 64 * 1024
+# The longest that one file may take as a whole; a peer that sends a byte every few seconds passes every read timeout.
+DOWNLOAD_TIMEOUT_S: Final = 300.0
+
+# Two blanks (text) or a blank and a star (binary) between digest and name, as sha256sum writes them; the real files
+# have no newline at the end.
+_CHECKSUM: Final = re.compile(r"([0-9a-fA-F]{64}) [ *]([^\r\n]+?)[ \r\n]*")
+_ZIP_UTF8_NAMES: Final = 0x800
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """A ZIP whose bytes are those that its checksum was made of.
+
+    `path` is relative to the archive's base address, `sha256` lower-case hex, `size` in bytes, `last_modified` the
+    server's word for when the file was published (ms UTC; None where it says nothing).
+    """
+
+    path: str
+    sha256: str
+    size: int
+    body: bytes = field(repr=False)
+    last_modified: int | None
+
+
+def read_checksum(text: bytes, name: str) -> str:
+    """The digest (lower-case hex) that a .CHECKSUM file gives for the file `name`; DamagedFile if it gives none."""
+    content = text.decode(errors="replace")
+    found = _CHECKSUM.fullmatch(content)
+    if not found:
+        raise DamagedFile(name, f"its .CHECKSUM is not '<64 hex digits>  <name>' but {shorten(content)!r}")
+    if found[2] != name:
+        raise DamagedFile(name, f"its .CHECKSUM is that of {shorten(found[2])!r}")
+    return found[1].lower()
+
+
+def verify(body: bytes, checksum_text: bytes, name: str) -> str:
+    """The digest of a file that matches its .CHECKSUM in content and name.
+
+    Raises DamagedFile for a checksum that is none or another file's, or for a body that is no ZIP at all (an error
+    page with status 200), and ChecksumMismatch for a ZIP of another digest.
+    """
+    expected = read_checksum(checksum_text, name)
+    actual = hashlib.sha256(body).hexdigest()
+    if actual == expected:
+        return actual
+    if not body.startswith(b"PK"):
+        raise DamagedFile(name, f"not a ZIP; it begins with {shorten(body[:200].decode(errors='replace'))!r}")
+    raise ChecksumMismatch(name, expected, actual)
+
+
+def unzip_csv(body: bytes, expected_name: str, *, max_bytes: int = MAX_CSV_BYTES) -> bytes:
+    """The one CSV inside a ZIP. DamagedFile unless it is alone, has the right name, a right CRC and a sane size."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            members = archive.infolist()
+            if len(members) != 1 or not _is_named(members[0], expected_name):
+                names = ", ".join(member.filename for member in members) or "nothing"
+                raise DamagedFile(expected_name, f"the ZIP should hold only this file, but holds {shorten(names)}")
+            if members[0].file_size > max_bytes:
+                raise DamagedFile(expected_name, f"{members[0].file_size} bytes unpacked, more than {max_bytes}")
+            # Never inflates beyond the size stated in the directory, and checks the CRC at the end.
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise DamagedFile(expected_name, f"the ZIP cannot be unpacked: {shorten(str(error))}") from error
+
+
+def _is_named(member: zipfile.ZipInfo, expected_name: str) -> bool:
+    """Names of symbols beyond ASCII may be stored as UTF-8 without the flag that says so; zipfile then reads cp437."""
+    if member.filename == expected_name:
+        return True
+    return not member.flag_bits & _ZIP_UTF8_NAMES and member.filename == expected_name.encode().decode("cp437")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class ArchiveClient:
+    """Downloads files of the archive through the ways out of a pool."""
+
+    def __init__(
+        self,
+        base_url: str,
+        pool: ProxyPool,
+        *,
+        attempts: int = ATTEMPTS,
+        download_timeout_s: float = DOWNLOAD_TIMEOUT_S,
+        max_bytes: int = MAX_FILE_BYTES,
+        sleep: Sleep = asyncio.sleep,
+        now_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        """`attempts` bounds the tries of one download that fails for reasons of the network; ValueError for a base
+        address that is none."""
+        self._base_url = base_address(base_url)
+        self._pool = pool
+        self._download_timeout_s = download_timeout_s
+        self._max_bytes = max_bytes
+        self._now_ms = now_ms
+        self._retrying = partial(retrying, now_ms=now_ms, sleep=sleep, attempts=attempts)
+
+    async def fetch(self, path: str) -> ArchiveFile:
+        """The file at an archive path, verified.
+
+        A file that does not match its checksum is fetched once more, both parts of it: it may have been published
+        anew between the two requests. If it fails again, it fails.
+
+        Raises NotFound (no such file, or not yet), ChecksumMissing, ChecksumMismatch, DamagedFile, and what the network
+        or the server did after the last attempt.
+        """
+        try:
+            return await self._retrying()(self._fetch_once, path)
+        except (ChecksumMismatch, DamagedFile) as error:
+            logger.warning("%s; fetching it once more", error)
+            return await self._retrying()(self._fetch_once, path)
+
+    async def fetch_checksum(self, path: str) -> str:
+        """The digest (lower-case hex) that the archive gives for the file at `path` now, without the file.
+
+        Tells whether a file that was loaded has been published anew. Raises NotFound and as `fetch`.
+        """
+
+        async def once() -> str:
+            async with self._pool.slot() as egress:
+                text, _ = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
+            return read_checksum(text, file_name(path))
+
+        return await self._retrying()(once)
+
+    async def _fetch_once(self, path: str) -> ArchiveFile:
+        async with self._pool.slot() as egress:
+            # The ZIP first: for a file that does not exist this is one request, not two.
+            body, headers = await self._get(egress, path, self._max_bytes)
+            try:
+                checksum_text, _ = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
+            except NotFound:
+                raise ChecksumMissing(file_name(path)) from None
+        digest = verify(body, checksum_text, file_name(path))
+        return ArchiveFile(path, digest, len(body), body, http_date_ms(headers.get("last-modified")))
+
+    async def _get(self, egress: Egress, path: str, max_bytes: int) -> tuple[bytes, httpx.Headers]:
+        url = archive_url(self._base_url, path)
+        with network_errors(url):
+            async with (
+                asyncio.timeout(self._download_timeout_s),
+                egress.client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
+            ):
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > max_bytes:
+                        raise DamagedFile(file_name(path), f"longer than {max_bytes} bytes: not the file asked for")
+                error = self._error(url, response, bytes(body))
+        if error is not None:
+            raise error
+        return bytes(body), response.headers
+
+    def _error(self, url: str, response: httpx.Response, body: bytes) -> ExchangeError | None:
+        return error_of(url, response.status_code, response.headers, body, now_ms=self._now_ms())

@@ -1,0 +1,61 @@
+# Everything runs in .venv and against private services under .local/ (see klineproject/local).
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench down clean .venv
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m klineproject.local
+# Which instance the settings take their services from; each target has its own.
+INSTANCE = KLINE_INSTANCE=$(1)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv ## the product against the real exchange; Ctrl-C stops everything
+	$(call serve,run,Procfile)
+
+demo: .venv ## the product against the exchange double; Ctrl-C stops everything
+	$(call serve,demo,Procfile.demo)
+
+test: .venv ## all tests (ARGS="-k name" for some)
+	$(LOCAL) up test
+	$(call INSTANCE,test) $(BIN)/pytest $(ARGS)
+
+check: .venv ## format, lint, types, import rules, migrations
+	$(LOCAL) up test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(call INSTANCE,test) $(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(call INSTANCE,test) $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: .venv ## the measurements of tests/bench
+	$(LOCAL) up bench
+	$(call INSTANCE,bench) $(BIN)/pytest tests/bench -o addopts= -o timeout=0 -s $(ARGS)
+
+down: ## stop the services of all instances; their data stays
+	@if [ -d .local ]; then $(PYTHON) -m klineproject.local down; fi
+
+clean: ## stop the services; remove their data, their programs and .venv
+	@if [ -d .local ]; then $(PYTHON) -m klineproject.local clean; fi
+	rm -rf .venv
+
+# $(1) instance, $(2) Procfile. The shell outlives Ctrl-C, so that honcho ends its processes first
+# and the services stop after them.
+define serve
+@trap : INT TERM; trap '$(LOCAL) down $(1)' EXIT; \
+$(LOCAL) up $(1) && \
+$(call INSTANCE,$(1)) $(BIN)/python manage.py migrate --verbosity 0 && \
+$(call INSTANCE,$(1)) $(BIN)/honcho start -f $(2)
+endef
+
+.venv: .venv/installed
+
+.venv/installed: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

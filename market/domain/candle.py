@@ -1,0 +1,32 @@
+"""One live candle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One bar of one symbol as a stream delivers it; units as in `CandleFrame`.
+
+    `is_closed` is the exchange's own word. Nothing else may set it: a bar that looks finished by the clock
+    can still receive a trade.
+    """
+
+    symbol: str
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    quote_volume: float
+    taker_buy_volume: float
+    taker_buy_quote_volume: float
+    trade_count: int
+    is_closed: bool
+
+    @property
+    def net_volume(self) -> float:
+        """Taker-buy volume less taker-sell volume, in the base asset."""
+        return 2 * self.taker_buy_volume - self.volume

@@ -1,0 +1,105 @@
+"""Symbols, the day ledger and the record of archive files.
+
+The candle tables have no models: they are hypertables that only `market.store` reads and writes.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from market.domain.interval import Interval
+from market.domain.source import DayState
+from market.domain.window import EARLIEST_MS, LATEST_MS, TimeWindow, from_datetime
+
+
+class Symbol(models.Model):
+    """A contract of the exchange, and whether its candles are wanted.
+
+    The exchange's list keeps the first half up to date; the second half is the operator's wish. Rows are never
+    deleted: candles refer to `id`, and a delisted symbol keeps its history.
+    """
+
+    id = models.AutoField(primary_key=True)
+    name = models.CharField(max_length=64, unique=True, help_text="Upper case; the exchange has Unicode names.")
+    status = models.CharField(max_length=32, default="", help_text="The exchange's word, or empty if it never said.")
+    contract_type = models.CharField(max_length=32, default="")
+    base_asset = models.CharField(max_length=32, default="")
+    quote_asset = models.CharField(max_length=32, default="")
+    tick_size = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    step_size = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    onboard_at = models.DateTimeField(null=True, help_text="First trading moment announced by the exchange.")
+    delivery_at = models.DateTimeField(null=True, help_text="End of trading; empty for a contract without an end.")
+
+    is_tracked = models.BooleanField(default=False)
+    backfill_from = models.DateTimeField(null=True, blank=True, help_text="Earlier or later than DATA_START.")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+        indexes = (
+            # Every loop of collector and history starts from the tracked ones, a few of several hundred.
+            models.Index(fields=["id"], condition=models.Q(is_tracked=True), name="symbol_tracked"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def life(self) -> TimeWindow:
+        """From listing to delisting, as far as the exchange announced them; a minute that has begun counts whole."""
+        start = EARLIEST_MS if self.onboard_at is None else Interval.M1.floor(from_datetime(self.onboard_at))
+        end = LATEST_MS if self.delivery_at is None else from_datetime(self.delivery_at)
+        return TimeWindow(start, max(start, end))
+
+
+class ArchiveFile(models.Model):
+    """An archive file that was loaded whole, or refused with the reason."""
+
+    path = models.CharField(max_length=255, unique=True)
+    symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="files")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField(help_text="Bytes of the ZIP.")
+    rows = models.PositiveIntegerField()
+    loaded_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("path",)
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class LedgerDay(models.Model):
+    """What is stored of one symbol on one UTC day, and how far it can be trusted.
+
+    The four counts say which source each stored minute came from; `expected` is how many minutes the symbol lived on
+    that day. Only the ingest service writes them, in the transaction that writes the minutes.
+    """
+
+    symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="days")
+    day = models.DateField()
+    state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in DayState])
+    expected = models.PositiveSmallIntegerField()
+    live_rows = models.PositiveSmallIntegerField(default=0)
+    monthly_rows = models.PositiveSmallIntegerField(default=0)
+    rest_rows = models.PositiveSmallIntegerField(default=0)
+    daily_rows = models.PositiveSmallIntegerField(default=0)
+    conflict_rows = models.PositiveSmallIntegerField(default=0, help_text="Minutes on which sources disagreed.")
+    is_settled = models.BooleanField(
+        default=False, help_text="Every source was asked; what is missing does not exist there. Not asked for again."
+    )
+    file = models.ForeignKey(ArchiveFile, on_delete=models.SET_NULL, null=True, related_name="days")
+    note = models.TextField(default="", blank=True, help_text="What happened, newest last.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("symbol_id", "day")
+        constraints = (
+            # Also the index of every read: one symbol, a range of days.
+            models.UniqueConstraint(fields=["symbol", "day"], name="ledger_symbol_day"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.symbol_id} {self.day} {self.state}"

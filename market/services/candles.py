@@ -1,0 +1,172 @@
+"""Storing candles: minutes, everything folded from them and the ledger, in one transaction.
+
+Whoever stores candles of a symbol holds its lock until the commit. So what is folded is folded from all minutes that
+are committed, whatever the order in which batches arrive.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from django.db import transaction
+
+from market.domain.batch import CandleBatch, row_keys
+from market.domain.frame import IntArray
+from market.domain.interval import Interval
+from market.domain.ledger import DayEntry, expected_minutes
+from market.domain.merge import Merge, merge
+from market.domain.rollup import PARENTS, fold_batch
+from market.domain.source import Source
+from market.domain.window import DAY_MS, TimeWindow, day_of
+from market.models import Symbol
+from market.store import candles, ledger
+from market.store.ledger import DayKey, LoadedFile
+
+# Timeframes whose buckets never cross a day's edge: a batch into empty days folds them from memory.
+_WITHIN_A_DAY: Final = frozenset({Interval.M5, Interval.M15, Interval.H1, Interval.H4, Interval.D1})
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What a batch changed: minutes that were new, minutes that took the place of others (values or only the source),
+    and minutes on which sources differed."""
+
+    inserted: int
+    replaced: int
+    conflicts: int
+
+
+def candles_ingest(
+    *,
+    batch: CandleBatch,
+    source: Source,
+    file: LoadedFile | None = None,
+    supersede: bool = False,
+    durable: bool = True,
+) -> Ingested:
+    """Store closed minutes and bring all that follows from them up to date; all of it or, on any error, nothing.
+
+    May be repeated and may overlap: see `market.domain.merge` for who wins. `file` is the archive file the rows came
+    from (then all are of one symbol) and is recorded beside them; `supersede` says that it is a newer issue of a file
+    that was stored before. `durable=False` may lose the whole batch, ledger included, when the server dies within a
+    second: for what can be fetched again. Raises ValueError for a batch that is not ordered.
+    """
+    if not batch.is_ordered:
+        raise ValueError("a batch has to be ascending and unique in (symbol_id, time)")
+    with transaction.atomic():
+        if not durable:
+            candles.relax_commit()
+        symbols = np.unique(batch.symbol_id).tolist()
+        candles.lock_symbols(symbols)
+        is_fresh = len(symbols) == 1 and not candles.exists(
+            Interval.M1,
+            symbols[0],
+            Interval.D1.cover(TimeWindow(int(batch.frame.time[0]), int(batch.frame.time[-1]) + 1)),
+        )
+        verdict = _write_minutes(batch, source, is_fresh=is_fresh, supersede=supersede)
+        _refresh_rollups(batch, verdict, is_fresh=is_fresh)
+        file_id = ledger.write_file(symbols[0], file) if file else None
+        _write_ledger(batch, source, verdict, file_id)
+    return Ingested(
+        inserted=int(verdict.insert.sum()), replaced=int(verdict.replace.sum()), conflicts=int(verdict.conflict.sum())
+    )
+
+
+def _write_minutes(batch: CandleBatch, source: Source, *, is_fresh: bool, supersede: bool) -> Merge:
+    stored, stored_source = candles.read(Interval.M1, [] if is_fresh else _spans(batch))
+    verdict = merge(batch, source, stored, stored_source, supersede=supersede)
+    gone = batch.take(verdict.replace)
+    candles.delete(Interval.M1, gone.symbol_id, gone.frame.time)
+    written = verdict.insert | verdict.replace
+    candles.insert(Interval.M1, batch if written.all() else batch.take(written), int(source))
+    return verdict
+
+
+def _spans(batch: CandleBatch) -> list[candles.Range]:
+    """From the first to the last minute of each symbol."""
+    symbols, firsts = np.unique(batch.symbol_id, return_index=True)
+    lasts = np.append(firsts[1:], len(batch)) - 1
+    times = batch.frame.time
+    return [
+        (symbol, TimeWindow(int(times[first]), int(times[last]) + 1))
+        for symbol, first, last in zip(symbols.tolist(), firsts, lasts, strict=True)
+    ]
+
+
+def _refresh_rollups(batch: CandleBatch, verdict: Merge, *, is_fresh: bool) -> None:
+    """Fold every bucket that contains a changed minute anew, each timeframe from the finer one below it."""
+    changed = batch if verdict.changed.all() else batch.take(verdict.changed)
+    if not len(changed):
+        return
+    in_memory = {Interval.M1: batch} if is_fresh else {}
+    for interval, parent in PARENTS:
+        parents = in_memory.get(parent)
+        if parents is not None and interval in _WITHIN_A_DAY:
+            # No minute of these days was stored before, hence no bar of this timeframe.
+            in_memory[interval] = bars = fold_batch(parents, interval)
+        else:
+            symbols, buckets = _buckets(changed, interval)
+            bars = fold_batch(candles.read(parent, candles.ranges_of(interval, symbols, buckets))[0], interval)
+            candles.delete(interval, symbols, buckets)
+        candles.insert(interval, bars)
+
+
+def _buckets(batch: CandleBatch, interval: Interval) -> tuple[IntArray, IntArray]:
+    """(symbol_id, open time) of the buckets that the batch touches, ordered and unique."""
+    starts = interval.floor_array(batch.frame.time)
+    _, firsts = np.unique(row_keys(batch.symbol_id, starts), return_index=True)
+    return batch.symbol_id[firsts], starts[firsts]
+
+
+def _write_ledger(batch: CandleBatch, source: Source, verdict: Merge, file_id: int | None) -> None:
+    """Move the counts of every day that the batch touches."""
+    symbols, starts = _buckets(batch, Interval.D1)
+    keys: list[DayKey] = [
+        (symbol, day_of(start)) for symbol, start in zip(symbols.tolist(), starts.tolist(), strict=True)
+    ]
+    entries = ledger.read_days(keys)
+    lives = {symbol.id: symbol.life for symbol in Symbol.objects.filter(id__in={symbol for symbol, _ in keys})}
+    day_keys = row_keys(batch.symbol_id, batch.frame.time // DAY_MS * DAY_MS)
+    counts = _DayCounts(day_keys, verdict)
+    changed: list[tuple[int, DayEntry]] = []
+    for (symbol, day), key in zip(keys, row_keys(symbols, starts).tolist(), strict=True):
+        old = entries.get((symbol, day)) or DayEntry(day=day, expected=0)
+        new = replace(old, expected=expected_minutes(day, lives[symbol])).moved(
+            source,
+            added=counts.inserted[key] + counts.replaced[key],
+            taken_from=counts.taken_from(key),
+            conflicts=counts.conflicting[key],
+        )
+        if file_id is not None and counts.inserted[key] + counts.replaced[key]:
+            new = replace(new, file_id=file_id)
+        if counts.conflicting[key]:
+            kept = "replaced" if counts.replaced[key] else "did not replace"
+            new = new.noted(f"{counts.conflicting[key]} minutes differed: {source.name} {kept} what was stored")
+        if new != old:
+            changed.append((symbol, new))
+    ledger.write_days(changed)
+
+
+class _DayCounts:
+    """Rows of each day (by row key of the day) by verdict."""
+
+    def __init__(self, day_keys: IntArray, verdict: Merge) -> None:
+        self.inserted = _count(day_keys[verdict.insert])
+        self.replaced = _count(day_keys[verdict.replace])
+        self.conflicting = _count(day_keys[verdict.conflict])
+        self._taken = {
+            source: _count(day_keys[verdict.replace & (verdict.previous == source)])
+            for source in Source
+            if verdict.replace.any()
+        }
+
+    def taken_from(self, key: int) -> dict[Source, int]:
+        return {source: counts[key] for source, counts in self._taken.items() if counts[key]}
+
+
+def _count(keys: IntArray) -> Counter[int]:
+    values, counts = np.unique(keys, return_counts=True)
+    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))

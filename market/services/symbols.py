@@ -1,0 +1,119 @@
+"""The list of symbols and the wish to collect some of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from django.db import transaction
+
+from market.domain.listing import ListedSymbol
+from market.domain.window import to_datetime
+from market.models import Symbol
+from market.signals import symbol_wish_changed
+
+_LISTED_FIELDS: Final = (
+    "status",
+    "contract_type",
+    "base_asset",
+    "quote_asset",
+    "tick_size",
+    "step_size",
+    "onboard_at",
+    "delivery_at",
+)
+
+
+class NotListed(Exception):
+    """The exchange does not list the symbol, so it cannot be tracked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not listed by the exchange")
+        self.name = name
+
+
+class ListNotLoaded(Exception):
+    """The exchange's list has not been read yet, so no name can be checked against it."""
+
+    def __init__(self) -> None:
+        super().__init__("the exchange's list of symbols has not been loaded yet; try again in a moment")
+
+
+def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
+    """Bring the rows up to what the exchange lists now; how many are new or have changed.
+
+    A symbol that the list no longer has keeps its row and its last known state: its candles are still there.
+    """
+    stored = {symbol.name: symbol for symbol in Symbol.objects.all()}
+    new, changed = [], []
+    for entry in listed:
+        values = {
+            "status": entry.status,
+            "contract_type": entry.contract_type,
+            "base_asset": entry.base_asset,
+            "quote_asset": entry.quote_asset,
+            "tick_size": entry.tick_size,
+            "step_size": entry.step_size,
+            "onboard_at": to_datetime(entry.onboard_ms),
+            "delivery_at": None if entry.delivery_ms is None else to_datetime(entry.delivery_ms),
+        }
+        symbol = stored.get(entry.name)
+        if symbol is None:
+            new.append(Symbol(name=entry.name, **values))
+        elif any(getattr(symbol, field) != value for field, value in values.items()):
+            for field, value in values.items():
+                setattr(symbol, field, value)
+            changed.append(symbol)
+    with transaction.atomic():
+        Symbol.objects.bulk_create(new, ignore_conflicts=True)
+        Symbol.objects.bulk_update(changed, _LISTED_FIELDS, batch_size=500)
+    return len(new) + len(changed)
+
+
+def symbol_track(*, name: str, backfill_from: dt.datetime | None = None, must_be_listed: bool = True) -> Symbol:
+    """Wish for a symbol's candles; its row. Already tracked, it may only reach further back than before.
+
+    Raises NotListed for a name that the exchange does not have, ListNotLoaded while its list is unknown. With
+    `must_be_listed=False` (there is no list to check against: archive only) any name is taken.
+    """
+    name = name.upper()
+    with transaction.atomic():
+        symbol = Symbol.objects.select_for_update().filter(name=name).first()
+        if symbol is None:
+            if must_be_listed:
+                raise NotListed(name) if Symbol.objects.exclude(status="").exists() else ListNotLoaded
+            symbol, _ = Symbol.objects.get_or_create(name=name)
+        reaches_back = backfill_from is not None and (
+            symbol.backfill_from is None or backfill_from < symbol.backfill_from
+        )
+        if symbol.is_tracked and not reaches_back:
+            return symbol
+        if reaches_back or not symbol.is_tracked:
+            symbol.backfill_from = backfill_from if backfill_from is not None else symbol.backfill_from
+        symbol.is_tracked = True
+        symbol.save(update_fields=["is_tracked", "backfill_from", "updated_at"])
+        _announce(symbol)
+    return symbol
+
+
+def symbol_untrack(*, name: str) -> Symbol | None:
+    """Stop wishing for a symbol's candles; those stored stay. None for a name that is not known."""
+    with transaction.atomic():
+        symbol = Symbol.objects.select_for_update().filter(name=name.upper()).first()
+        if symbol is not None and symbol.is_tracked:
+            symbol.is_tracked = False
+            symbol.save(update_fields=["is_tracked", "updated_at"])
+            _announce(symbol)
+    return symbol
+
+
+def symbols_seed(*, names: Iterable[str], must_be_listed: bool = True) -> list[Symbol]:
+    """Track these names if nothing has ever been tracked: the first start. Raises as `symbol_track`."""
+    if Symbol.objects.filter(is_tracked=True).exists() or Symbol.objects.filter(days__isnull=False).exists():
+        return []
+    return [symbol_track(name=name, must_be_listed=must_be_listed) for name in names]
+
+
+def _announce(symbol: Symbol) -> None:
+    transaction.on_commit(lambda: symbol_wish_changed.send(sender=Symbol, symbol=symbol))

@@ -1,0 +1,9 @@
+"""What the market side tells others after a commit. Hints, not commands: a lost one heals at the next comparison of
+wish and reality."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# Sent with `symbol` (market.models.Symbol) when the wish for it has changed.
+symbol_wish_changed = Signal()

@@ -1,0 +1,59 @@
+"""The chart read: the newest bars of one symbol in one timeframe."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+
+from market.domain.interval import Interval
+from market.domain.window import TimeWindow, to_datetime
+from market.store.tables import PG_EPOCH_MS, TABLES
+
+# Primary key, read backwards from the end of the window; the newest chunk first, and no other if it has enough.
+_NEWEST: Final = sql.SQL(
+    "SELECT time, open, high, low, close, volume, taker_buy_volume, quote_volume, trade_count FROM {table}"
+    " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s"
+)
+NEWEST: Final = {interval: _NEWEST.format(table=table).as_string() for interval, table in TABLES.items()}
+
+BarRow = tuple[int, float, float, float, float, float, float, float, int]
+
+
+class _Milliseconds(Loader):
+    """timestamptz as milliseconds: no datetime is made for what is sent on as a number."""
+
+    format = Format.BINARY
+    _unpack = struct.Struct(">q").unpack
+
+    def load(self, data: Buffer) -> int:
+        micros: int = self._unpack(data)[0]
+        return micros // 1_000 + PG_EPOCH_MS
+
+
+def newest(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> list[BarRow]:
+    """The newest `limit` bars that open inside the window, newest first, as (time, open, high, low, close, volume,
+    taker_buy_volume, quote_volume, trade_count)."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, binary_cursor() as cursor:
+        cursor.execute(
+            NEWEST[interval],
+            [symbol_id, to_datetime(window.start), to_datetime(window.end), limit],
+            prepare=True,
+            binary=True,
+        )
+        return cursor.fetchall()
+
+
+def binary_cursor() -> psycopg.Cursor[Any]:
+    """A cursor that reads timestamps as milliseconds. Values come over in binary form and the statement stays planned:
+    a page of 800 bars takes less time than Django's own cursor needs to parse its text."""
+    cursor = psycopg.Cursor(connection.connection)
+    cursor.adapters.register_loader("timestamptz", _Milliseconds)
+    return cursor

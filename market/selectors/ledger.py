@@ -20,8 +20,8 @@ _STORED = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
 
 @dataclass(frozen=True, slots=True)
 class HistoryProgress:
-    """How much of a symbol's wanted history is settled. `days_done` counts days that are complete or have no more at any
-    source, out of `days_wanted` (today included); `states` counts ledger days by state."""
+    """How much of a symbol's wanted history is settled. `days_done` counts days that are complete or have no more at
+    any source, out of `days_wanted` (today included); `states` counts ledger days by state."""
 
     symbol: str
     wanted_from: int

@@ -93,11 +93,7 @@ class PostgresServer:
         make_folder(self.home, mode=0o700, owner=self._account)
         if not self.data.is_dir():
             self._initialise()
-        # What is left of a server without its postmaster would keep a new one from starting. Its
-        # pid file too, if the pid now belongs to a zombie or to another program.
-        kill_all(self._pids)
-        kill_all(lambda: server_pids(_PROGRAMS, self.data, deleted=True))
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._clear_remains()
         self._configure()
         rotate_log(self.log)
         started = self._run(
@@ -176,6 +172,18 @@ class PostgresServer:
         if made.returncode != 0 or "ERROR:" in made.stdout or "FATAL:" in made.stdout:
             raise LocalError(f"creating database {DATABASE} failed:\n{made.stdout.strip()}")
         draft.rename(self.data)
+
+    def _clear_remains(self) -> None:
+        """Remove what a killed server left, all of which would keep a new one from starting.
+
+        Its processes without a postmaster; its pid file and its socket's lock, which PostgreSQL
+        clears away itself unless their pid now belongs to a zombie or to another program.
+        """
+        kill_all(self._pids)
+        kill_all(lambda: server_pids(_PROGRAMS, self.data, deleted=True))
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for socket in self.sockets.glob(".s.PGSQL.*"):
+            socket.unlink()
 
     def _configure(self) -> None:
         sockets = make_socket_folder(self.home, self._account)

@@ -11,7 +11,6 @@ import hashlib
 import io
 import logging
 import re
-import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -19,13 +18,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import httpx
-
 from feeds.binance.endpoints import archive_url, base_address, checksum_path, file_name
-from feeds.binance.errors import ChecksumMismatch, ChecksumMissing, DamagedFile, ExchangeError, NotFound, shorten
+from feeds.binance.errors import ChecksumMismatch, ChecksumMissing, DamagedFile, MalformedReply, NotFound, shorten
 from feeds.binance.proxies import Egress, ProxyPool
-from feeds.binance.replies import error_of, http_date_ms, network_errors
-from feeds.binance.retries import ATTEMPTS, Sleep, retrying
+from feeds.binance.replies import Answer, http_date_ms, read_answer
+from feeds.binance.retries import ATTEMPTS, Sleep, retrying, wall_clock_ms
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_CSV_BYTES: Final = 64 * 1024 * 1024
 MAX_CHECKSUM_BYTES: Final = 64 * 1024
-# The longest that one file may take as a whole; a peer that sends a byte every few seconds passes every read timeout.
+# The longest that one file may take as a whole.
 DOWNLOAD_TIMEOUT_S: Final = 300.0
 
 # Two blanks (text) or a blank and a star (binary) between digest and name, as sha256sum writes them; the real files
@@ -107,10 +104,6 @@ def _is_named(member: zipfile.ZipInfo, expected_name: str) -> bool:
     return not member.flag_bits & _ZIP_UTF8_NAMES and member.filename == expected_name.encode().decode("cp437")
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class ArchiveClient:
     """Downloads files of the archive through the ways out of a pool."""
 
@@ -123,7 +116,7 @@ class ArchiveClient:
         download_timeout_s: float = DOWNLOAD_TIMEOUT_S,
         max_bytes: int = MAX_FILE_BYTES,
         sleep: Sleep = asyncio.sleep,
-        now_ms: Callable[[], int] = _now_ms,
+        now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         """`attempts` bounds the tries of one download that fails for reasons of the network; ValueError for a base
         address that is none."""
@@ -132,7 +125,7 @@ class ArchiveClient:
         self._download_timeout_s = download_timeout_s
         self._max_bytes = max_bytes
         self._now_ms = now_ms
-        self._retrying = partial(retrying, now_ms=now_ms, sleep=sleep, attempts=attempts)
+        self._retrying = partial(retrying, sleep=sleep, attempts=attempts)
 
     async def fetch(self, path: str) -> ArchiveFile:
         """The file at an archive path, verified.
@@ -157,38 +150,35 @@ class ArchiveClient:
 
         async def once() -> str:
             async with self._pool.slot() as egress:
-                text, _ = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
-            return read_checksum(text, file_name(path))
+                answer = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
+            return read_checksum(answer.body, file_name(path))
 
         return await self._retrying()(once)
 
     async def _fetch_once(self, path: str) -> ArchiveFile:
         async with self._pool.slot() as egress:
             # The ZIP first: for a file that does not exist this is one request, not two.
-            body, headers = await self._get(egress, path, self._max_bytes)
+            packed = await self._get(egress, path, self._max_bytes)
             try:
-                checksum_text, _ = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
+                checksum = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
             except NotFound:
                 raise ChecksumMissing(file_name(path)) from None
-        digest = verify(body, checksum_text, file_name(path))
-        return ArchiveFile(path, digest, len(body), body, http_date_ms(headers.get("last-modified")))
+        digest = verify(packed.body, checksum.body, file_name(path))
+        published_ms = http_date_ms(packed.headers.get("last-modified"))
+        return ArchiveFile(path, digest, len(packed.body), packed.body, published_ms)
 
-    async def _get(self, egress: Egress, path: str, max_bytes: int) -> tuple[bytes, httpx.Headers]:
-        url = archive_url(self._base_url, path)
-        with network_errors(url):
-            async with (
-                asyncio.timeout(self._download_timeout_s),
-                egress.client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
-            ):
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > max_bytes:
-                        raise DamagedFile(file_name(path), f"longer than {max_bytes} bytes: not the file asked for")
-                error = self._error(url, response, bytes(body))
-        if error is not None:
-            raise error
-        return bytes(body), response.headers
-
-    def _error(self, url: str, response: httpx.Response, body: bytes) -> ExchangeError | None:
-        return error_of(url, response.status_code, response.headers, body, now_ms=self._now_ms())
+    async def _get(self, egress: Egress, path: str, max_bytes: int) -> Answer:
+        try:
+            answer = await read_answer(
+                egress.client,
+                archive_url(self._base_url, path),
+                max_bytes=max_bytes,
+                timeout_s=self._download_timeout_s,
+                headers={"Accept-Encoding": "identity"},
+            )
+        except MalformedReply as error:
+            raise DamagedFile(file_name(path), f"longer than {max_bytes} bytes: not the file asked for") from error
+        failure = answer.error(now_ms=self._now_ms())
+        if failure is not None:
+            raise failure
+        return answer

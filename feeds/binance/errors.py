@@ -78,24 +78,28 @@ class ServerError(ExchangeError):
 
 
 class Limited(ExchangeError):
-    """The exchange asks this address to wait."""
+    """The exchange asks this address to wait `wait_s` seconds, counted from its answer."""
+
+    def __init__(self, message: str, url: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.url = url
+        self.wait_s = wait_s
 
 
 class Throttled(Limited):
-    """429. `retry_after_s` is the wait it asks for, in seconds."""
+    """429, or a wait that our own pacing asks for. `retry_after_s` is the wait in seconds."""
 
     def __init__(self, url: str, retry_after_s: float) -> None:
-        super().__init__(f"{url} asks to wait {retry_after_s:g} s (429, too many requests)")
-        self.url = url
+        super().__init__(f"{url} asks to wait {retry_after_s:g} s (too many requests)", url, retry_after_s)
         self.retry_after_s = retry_after_s
 
 
 class Banned(Limited):
-    """418. The address is shut out until `until_ms` (ms UTC)."""
+    """418. The address is shut out until `until_ms` (ms UTC), `wait_s` from the answer on."""
 
-    def __init__(self, url: str, until_ms: int) -> None:
-        super().__init__(f"{url} has banned this address until {to_datetime(until_ms).isoformat()} (418)")
-        self.url = url
+    def __init__(self, url: str, until_ms: int, wait_s: float) -> None:
+        until = to_datetime(until_ms).isoformat(timespec="seconds")
+        super().__init__(f"{url} has banned this address until {until} (418)", url, wait_s)
         self.until_ms = until_ms
 
 

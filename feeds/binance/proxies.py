@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import random
 import ssl
@@ -57,6 +58,8 @@ class ProxySettings:
             raise ValueError("PROXY_HOST must be a bare host name or address, without scheme, credentials or port")
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"PROXY_PROTOCOL is {self.protocol!r}: one of {', '.join(PROTOCOLS)} is needed")
+        if self.protocol == "socks5" and importlib.util.find_spec("socksio") is None:
+            raise ValueError("PROXY_PROTOCOL socks5 needs the package socksio: pip install 'httpx[socks]'")
         if not 1 <= self.port_start <= self.port_end <= 65_535:
             raise ValueError(
                 f"PROXY_PORT_START ({self.port_start}) and PROXY_PORT_END ({self.port_end}) must be ports, in order"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -52,6 +54,46 @@ def network_errors(url: str) -> Iterator[None]:
         raise Unreachable(url, "the answer took too long as a whole") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer, good or bad. `headers` are looked up case-insensitively."""
+
+    url: str
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def date_ms(self) -> int | None:
+        """The server's own time when it answered, in ms UTC rounded down to the second; None if it does not say."""
+        return http_date_ms(self.headers.get("date"))
+
+    def error(self, *, now_ms: int) -> ExchangeError | None:
+        """See `error_of`; `now_ms` is used where the answer has no date."""
+        date_ms = self.date_ms
+        return error_of(self.url, self.status, self.headers, self.body, now_ms=now_ms if date_ms is None else date_ms)
+
+
+async def read_answer(
+    client: httpx.AsyncClient, url: str, *, max_bytes: int, timeout_s: float, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """GET an address; the answer whatever its status.
+
+    `timeout_s` bounds the whole exchange, because a peer that sends a byte every few seconds passes every read
+    timeout. Raises Unreachable or ProxyFailed, and MalformedReply as soon as the body is longer than `max_bytes`, so
+    that a wrong server cannot fill the memory.
+    """
+    body = bytearray()
+    with network_errors(url):
+        async with asyncio.timeout(timeout_s), client.stream("GET", url, headers=headers) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > max_bytes:
+                    start = bytes(body[:200]).decode(errors="replace")
+                    raise MalformedReply(url, f"at most {max_bytes} bytes", start)
+    return Answer(url, response.status_code, response.headers, bytes(body))
+
+
 def http_date_ms(text: str | None) -> int | None:
     """The instant of an HTTP date (Date, Last-Modified) in ms UTC, or None where there is none that can be read."""
     try:
@@ -75,7 +117,7 @@ def error_of(url: str, status: int, headers: Mapping[str, str], body: bytes, *, 
     limit = _limit_of(url, status, headers, code, message or _text(body), now_ms=now_ms)
     if limit is not None:
         return limit
-    if code is not None and status != 451:
+    if code is not None and status < 500 and status != 451:
         return (UnknownSymbol if code == UNKNOWN_SYMBOL_CODE else ApiError)(url, status, code, message)
     return _refusal_of(url, status, _text(body))
 
@@ -88,9 +130,11 @@ def _limit_of(
         return None
     wait_s = _retry_after_s(headers, now_ms)
     until_ms = _banned_until(text)
-    if status == 418 or until_ms is not None:
-        return Banned(url, until_ms or now_ms + round((DEFAULT_BAN_S if wait_s is None else wait_s) * SECOND_MS))
-    return Throttled(url, DEFAULT_RETRY_AFTER_S if wait_s is None else wait_s)
+    if status != 418 and until_ms is None:
+        return Throttled(url, DEFAULT_RETRY_AFTER_S if wait_s is None else wait_s)
+    if until_ms is None:
+        until_ms = now_ms + round((DEFAULT_BAN_S if wait_s is None else wait_s) * SECOND_MS)
+    return Banned(url, until_ms, max(0.0, (until_ms - now_ms) / SECOND_MS))
 
 
 def _refusal_of(url: str, status: int, text: str) -> ExchangeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,8 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from feeds.binance.errors import Banned, ExchangeError, Move, Throttled, decide
-from market.domain.window import SECOND_MS
+from feeds.binance.errors import ExchangeError, Limited, Move, decide
 
 logger = logging.getLogger(__name__)
 
@@ -25,21 +25,16 @@ ATTEMPTS: Final = 5
 # A wait longer than this is given back to the caller: a worker has better things to do than to sit out a ban.
 PATIENCE_S: Final = 90.0
 
+
+def wall_clock_ms() -> int:
+    """This machine's time in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
 _backoff = wait_random_exponential(multiplier=0.5, max=20)
 
 
-def requested_wait_s(error: BaseException | None, now_ms: int) -> float:
-    """How long the exchange asks to wait, in seconds; 0 where it asks for nothing."""
-    match error:
-        case Throttled(retry_after_s=wait_s):
-            return wait_s
-        case Banned(until_ms=until_ms):
-            return max(0.0, (until_ms - now_ms) / SECOND_MS)
-        case _:
-            return 0.0
-
-
-def retrying(*, now_ms: Callable[[], int], sleep: Sleep = asyncio.sleep, attempts: int = ATTEMPTS) -> AsyncRetrying:
+def retrying(*, sleep: Sleep = asyncio.sleep, attempts: int = ATTEMPTS) -> AsyncRetrying:
     """Repeats what `decide` calls RETRY, up to `attempts` times in all, then raises the last error as it is.
 
     For one call only: the object counts its attempts.
@@ -51,11 +46,11 @@ def retrying(*, now_ms: Callable[[], int], sleep: Sleep = asyncio.sleep, attempt
     def worthwhile(error: BaseException) -> bool:
         if not isinstance(error, ExchangeError) or decide(error) is not Move.RETRY:
             return False
-        return requested_wait_s(error, now_ms()) <= PATIENCE_S
+        return not isinstance(error, Limited) or error.wait_s <= PATIENCE_S
 
     def wait_s(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(_backoff(state), requested_wait_s(error, now_ms()))
+        return max(_backoff(state), error.wait_s if isinstance(error, Limited) else 0.0)
 
     def report(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

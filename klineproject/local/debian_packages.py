@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,9 +125,10 @@ class DebianPackages:
         if not mirrors:
             raise Unavailable("the machine's apt sources name no mirror of Debian")
         make_folder(self.folder, mode=0o755)
-        staging = self.folder / "staging"
-        shutil.rmtree(staging, ignore_errors=True)
-        make_folder(staging, mode=0o755)
+        for abandoned in self.folder.glob("staging.*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        # A new name each time: apt may outlive a killed attempt for a while and still write there.
+        staging = Path(tempfile.mkdtemp(prefix="staging.", dir=self.folder))
         self.say(f"downloading TimescaleDB and Redis from Debian's packages into {self.folder} ...")
         files = _download_from_any(mirrors, staging)
         tree = make_folder(staging / "tree", mode=0o755)

@@ -40,13 +40,14 @@ clean: ## stop the services; remove their data, their programs and .venv
 	@if [ -d .local ]; then $(PYTHON) -m klineproject.local clean; fi
 	rm -rf .venv
 
-# $(1) instance, $(2) Procfile. The shell outlives Ctrl-C, so that honcho ends its processes first
-# and the services stop after them.
+# $(1) instance, $(2) Procfile. The shell outlives Ctrl-C and SIGTERM, so that honcho ends its
+# processes first and the services stop after them. A terminal's Ctrl-C reaches honcho by itself.
 define serve
-@trap : INT TERM; trap '$(LOCAL) down $(1)' EXIT; \
+@trap : INT; trap 'kill -TERM $$pid' TERM; trap '$(LOCAL) down $(1)' EXIT; \
 $(LOCAL) up $(1) && \
 $(call INSTANCE,$(1)) $(BIN)/python manage.py migrate --verbosity 0 && \
-$(call INSTANCE,$(1)) $(BIN)/honcho start -f $(2)
+{ $(call INSTANCE,$(1)) $(BIN)/honcho start -f $(2) & pid=$$!; \
+  while kill -0 $$pid 2>/dev/null; do wait $$pid; done; }
 endef
 
 .venv: .venv/installed

@@ -1,0 +1,104 @@
+"""The exchange's unhappy answers, word for word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+from xml.sax.saxutils import escape
+
+from feeds.fakebinance.clock import Clock
+from feeds.fakebinance.faults import Fault
+from feeds.fakebinance.replies import Reply
+from feeds.fakebinance.visits import Visit
+
+JSON: Final = {"Content-Type": "application/json"}
+HTML: Final = {"Content-Type": "text/html"}
+_TOO_MANY: Final = (
+    "Too many requests; current limit is {limit} requests per minute. "
+    "Please use the websocket for live updates to avoid polling the API."
+)
+_BANNED: Final = (
+    "Way too many requests; IP({address}) banned until {until}. "
+    "Please use the websocket for live updates to avoid bans."
+)
+_PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>%s</title></head><body><h1>%s</h1></body></html>\n"
+_WRONG_DIGEST: Final = "0" * 64
+
+
+def error(status: int, code: int, message: str) -> Reply:
+    """A REST error: ``{"code":-1121,"msg":"Invalid symbol."}``."""
+    return Reply(status, json.dumps({"code": code, "msg": message}, separators=(",", ":")).encode(), JSON)
+
+
+def too_many_requests(limit: int, retry_after_s: int) -> Reply:
+    reply = error(429, -1003, _TOO_MANY.format(limit=limit))
+    return Reply(reply.status, reply.body, {**reply.headers, "Retry-After": str(retry_after_s)})
+
+
+def banned(address: str, until_ms: int, retry_after_s: int | None) -> Reply:
+    """418; the header is left out where `retry_after_s` is None, as the exchange sometimes does."""
+    reply = error(418, -1003, _BANNED.format(address=address, until=until_ms))
+    extra = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return Reply(reply.status, reply.body, {**reply.headers, **extra})
+
+
+def no_such_key(key: str) -> Reply:
+    """The store's 404."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message><Key>{escape(key)}</Key>"
+        "<RequestId>0000000000000000</RequestId><HostId>fakebinance</HostId></Error>"
+    )
+    return Reply(404, body.encode(), {"Content-Type": "application/xml", "Server": "AmazonS3"})
+
+
+def page(status: int, title: str) -> Reply:
+    text = title.encode()
+    return Reply(status, _PAGE % (text, text), HTML)
+
+
+def faulty(faults: Sequence[Fault], visit: Visit, *, clock: Clock, weight_limit: int, address: str) -> Reply | None:
+    """What the first fault that replaces the whole answer puts in its place; None if there is none."""
+    for fault in faults:
+        params = fault.params
+        match fault.name:
+            case "not_found":
+                key = visit.path.removeprefix("/")
+                return no_such_key(key) if visit.kind.startswith("archive.") else page(404, "404 Not Found")
+            case "rate_limited":
+                return too_many_requests(weight_limit, int(params.get("retry_after", 1)))
+            case "banned":
+                seconds = float(params.get("seconds", 120))
+                until = clock.now() + int(seconds * 1_000 * (clock.speed or 1.0))
+                return banned(address, until, int(seconds) if params.get("retry_after", True) else None)
+            case "server_error":
+                body = params.get("body", '{"code":-1000,"msg":"Unknown error, please check your request."}')
+                return Reply(int(params.get("status", 503)), str(body).encode(), JSON)
+            case "geo_blocked":
+                return error(
+                    451,
+                    0,
+                    "Service unavailable from a restricted location according to 'b. Eligibility' in the terms of use.",
+                )
+            case "forbidden":
+                return page(403, "ERROR: The request could not be satisfied")
+            case "challenge":
+                return Reply(202, b"", {"x-amzn-waf-action": "challenge", **HTML})
+            case "html" | "not_json":
+                return page(200, "Please wait")
+            case "status":
+                headers = {str(name): str(value) for name, value in dict(params.get("headers", {})).items()}
+                return Reply(int(params.get("status", 500)), str(params.get("body", "")).encode(), headers)
+    return None
+
+
+def damaged_checksum(text: bytes, faults: Sequence[Fault]) -> bytes:
+    """A checksum line with the digest or the name that its faults make of it."""
+    digest, _, name = text.decode().partition("  ")
+    for fault in faults:
+        if fault.name == "wrong_checksum":
+            digest = _WRONG_DIGEST
+        elif fault.name == "wrong_checksum_name":
+            name = f"other-{name}"
+    return f"{digest}  {name}".encode()

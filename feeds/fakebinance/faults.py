@@ -1,0 +1,276 @@
+"""The fault book: what goes wrong, for which requests, how often.
+
+A fault is one of three families, which differ in where they act:
+
+data      the market itself lacks something, in the archive and in REST alike
+            day_absent {days: [YYYY-MM-DD]}
+file      an archive file differs from the market; its .CHECKSUM is that of the bytes served
+            missing_days {days: [...]}      whole days left out of a file
+            missing_rows {rows: [i], count: n}   single rows left out; default: one in the middle
+            altered {rows: [i], count: n}   close and volumes differ slightly; default: ten rows over the file
+            reissued {what: altered | missing_rows}   as those, but Last-Modified is an hour earlier than that of the
+                                            right file, which takes its place when the fault is used up or removed
+            headerless {}                   no header row
+            microseconds {}                 open and close times count microseconds
+            duplicate_rows {rows, count}    rows appear twice
+            unordered_rows {}               the second half of the rows comes first
+            bad_cell {row: i, column: name, value: text}   default: NaN in the close of the middle row; the value
+                                            "high<low" swaps the two, "negative" puts a minus before the cell
+answer    the market is well, the answer is not
+            not_found {}                    404, as the store says it
+            wrong_checksum {}, wrong_checksum_name {}   in .CHECKSUM only
+            rate_limited {retry_after: s}   429;  banned {seconds: s, retry_after: bool}   418 with "banned until"
+            server_error {status: 503, body: text}      geo_blocked {}   451
+            forbidden {}                    403 with HTML;  challenge {}   empty 202 with a challenge header
+            html {}, not_json {}            200 with an HTML page
+            status {status, body, headers}  anything else
+            stall {seconds: s}              the answer starts late
+            slow {bytes_per_second: n}      the body trickles
+            truncated {bytes | fraction}    a shorter body, with the length of what is sent
+            reset {bytes | fraction}        the connection is reset after that much body; default: before anything
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from feeds.fakebinance.clock import Clock
+from feeds.fakebinance.visits import Visit
+
+DATA_FAULTS: Final = frozenset({"day_absent"})
+FILE_FAULTS: Final = frozenset(
+    {
+        "missing_days",
+        "missing_rows",
+        "altered",
+        "reissued",
+        "headerless",
+        "microseconds",
+        "duplicate_rows",
+        "unordered_rows",
+        "bad_cell",
+    }
+)
+_CHECKSUM_FAULTS: Final = frozenset({"wrong_checksum", "wrong_checksum_name"})
+_ZIP_FAULTS: Final = frozenset({"truncated", "html"})
+_REST_FAULTS: Final = frozenset({"rate_limited", "banned", "not_json"})
+_ANYWHERE_FAULTS: Final = frozenset(
+    {"not_found", "server_error", "geo_blocked", "forbidden", "challenge", "status", "stall", "slow", "reset"}
+)
+ANSWER_FAULTS: Final = _CHECKSUM_FAULTS | _ZIP_FAULTS | _REST_FAULTS | _ANYWHERE_FAULTS
+NAMES: Final = DATA_FAULTS | FILE_FAULTS | ANSWER_FAULTS
+
+_MATCH_KEYS: Final = ("kind", "path", "symbol", "interval", "tier", "month", "day")
+
+
+class FaultError(ValueError):
+    """A fault that cannot be: what is wrong with it, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule of the book.
+
+    `match` maps kind, path, symbol, interval, tier, month or day to a shell pattern; every given one must fit
+    (`Visit` says what requests carry). Without a kind the fault hits the requests it makes sense for.
+    `times` counts hits per request path, so that a ZIP and its .CHECKSUM have a budget each, or hits of any path
+    with `scope="all"`; None is for ever. `skip` lets the first matching requests pass, by the same count.
+    `until_ms` ends the fault by the exchange's clock. `probability` draws from a generator seeded with `seed`.
+    """
+
+    name: str
+    match: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    times: int | None = None
+    skip: int = 0
+    scope: str = "path"
+    probability: float = 1.0
+    seed: int = 0
+    until_ms: int | None = None
+    id: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise FaultError(f"unknown fault {self.name!r}: expected one of {', '.join(sorted(NAMES))}")
+        unknown = [key for key in self.match if key not in _MATCH_KEYS]
+        if unknown:
+            raise FaultError(f"fault {self.name} matches by unknown {unknown}: expected {', '.join(_MATCH_KEYS)}")
+        if self.scope not in {"path", "all"}:
+            raise FaultError(f"scope {self.scope!r}: expected 'path' or 'all'")
+        if not 0.0 <= self.probability <= 1.0:
+            raise FaultError(f"probability {self.probability!r}: expected a number from 0 to 1")
+        if self.name in {"day_absent", "missing_days"} and not self.params.get("days"):
+            raise FaultError(f"fault {self.name} needs params.days, a list of YYYY-MM-DD")
+
+    @classmethod
+    def from_json(cls, data: object) -> Fault:
+        """Read a rule as the control endpoint and fault files write it; FaultError says what is wrong."""
+        if not isinstance(data, dict) or not isinstance(data.get("fault"), str):
+            raise FaultError('a fault is an object such as {"fault": "not_found", "match": {"symbol": "BTCUSDT"}}')
+        allowed = {"fault", "match", "params", "times", "skip", "scope", "probability", "seed", "until_ms"}
+        unknown = sorted(set(data) - allowed)
+        if unknown:
+            raise FaultError(f"unknown keys {unknown} in a fault: expected {sorted(allowed)}")
+        match, params = data.get("match", {}), data.get("params", {})
+        if not isinstance(match, dict) or not isinstance(params, dict):
+            raise FaultError("match and params of a fault are objects")
+        times = data.get("times")
+        if times == "forever":
+            times = None
+        numbers = {key: data[key] for key in ("skip", "seed", "until_ms") if data.get(key) is not None}
+        wrong = [key for key, value in {**numbers, "times": times or 0}.items() if type(value) is not int or value < 0]
+        if wrong:
+            raise FaultError(f"{', '.join(wrong)} of a fault: expected whole numbers from 0 up (times also 'forever')")
+        probability = data.get("probability", 1.0)
+        if not isinstance(probability, (int, float)):
+            raise FaultError(f"probability {probability!r}: expected a number from 0 to 1")
+        return cls(
+            name=data["fault"],
+            match={key: str(value) for key, value in match.items()},
+            params=params,
+            times=times,
+            scope=str(data.get("scope", "path")),
+            probability=float(probability),
+            **numbers,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "fault": self.name,
+            "match": dict(self.match),
+            "params": dict(self.params),
+            "times": "forever" if self.times is None else self.times,
+            "skip": self.skip,
+            "scope": self.scope,
+            "probability": self.probability,
+            "seed": self.seed,
+            "until_ms": self.until_ms,
+        }
+
+    def concerns(self, visit: Visit) -> bool:
+        """Whether the request is one that the fault is for."""
+        if "kind" not in self.match and not _is_natural(self.name, visit.kind):
+            return False
+        return all(
+            (value := getattr(visit, key)) is not None and fnmatchcase(value, pattern)
+            for key, pattern in self.match.items()
+        )
+
+
+def _is_natural(name: str, kind: str) -> bool:
+    """Whether a fault without a kind of its own is for such requests."""
+    if name in DATA_FAULTS:
+        return kind in {"archive.zip", "archive.checksum", "rest.klines"}
+    if name in FILE_FAULTS:
+        return kind in {"archive.zip", "archive.checksum"}
+    if name in _CHECKSUM_FAULTS:
+        return kind == "archive.checksum"
+    if name in _ZIP_FAULTS:
+        return kind == "archive.zip"
+    if name in _REST_FAULTS:
+        return kind.startswith("rest.")
+    return kind.startswith(("archive.", "rest."))
+
+
+class FaultBook:
+    """The rules in force, in the order of their arrival. Safe to use from any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ids = itertools.count(1)
+        self._faults: dict[int, Fault] = {}
+        self._dice: dict[int, random.Random] = {}
+        self._seen: Counter[tuple[int, str]] = Counter()
+        self._hits: Counter[tuple[int, str]] = Counter()
+
+    def add(
+        self,
+        name: str,
+        *,
+        match: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        times: int | None = None,
+        **rest: Any,
+    ) -> Fault:
+        """Put a rule into force; `rest` are the other fields of `Fault`. Returns it with its id."""
+        return self.enter(Fault(name, match=match or {}, params=params or {}, times=times, **rest))
+
+    def enter(self, fault: Fault) -> Fault:
+        """Put a rule into force, under a new id."""
+        with self._lock:
+            entered = replace(fault, id=next(self._ids))
+            self._faults[entered.id] = entered
+            self._dice[entered.id] = random.Random(fault.seed)
+            return entered
+
+    def remove(self, fault_id: int) -> bool:
+        """Take a rule out; False if there was none."""
+        with self._lock:
+            return self._faults.pop(fault_id, None) is not None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    def rules(self) -> list[Fault]:
+        with self._lock:
+            return list(self._faults.values())
+
+    def hits(self, fault_id: int) -> int:
+        """How many requests the fault has hit so far."""
+        with self._lock:
+            return sum(count for (owner, _), count in self._hits.items() if owner == fault_id)
+
+    def claim(self, visit: Visit) -> list[Fault]:
+        """The faults that hit this request, counted as used."""
+        if not self._faults:
+            return []
+        with self._lock:
+            return [fault for fault in self._faults.values() if fault.concerns(visit) and self._strikes(fault, visit)]
+
+    def _strikes(self, fault: Fault, visit: Visit) -> bool:
+        if fault.until_ms is not None and self._clock.now() >= fault.until_ms:
+            return False
+        budget = (fault.id, visit.path if fault.scope == "path" else "*")
+        if fault.times is not None and self._hits[budget] >= fault.times:
+            return False
+        self._seen[budget] += 1
+        if self._seen[budget] <= fault.skip:
+            return False
+        if fault.probability < 1.0 and self._dice[fault.id].random() >= fault.probability:
+            return False
+        self._hits[budget] += 1
+        return True
+
+    def peek(self, visit: Visit) -> list[Fault]:
+        """The unlimited faults that would hit this request, without using them up: for what a listing shows and
+        for what the market lacks."""
+        with self._lock:
+            return [
+                fault
+                for fault in self._faults.values()
+                if fault.times is None and fault.skip == 0 and fault.probability == 1.0
+                if fault.until_ms is None or self._clock.now() < fault.until_ms
+                if fault.concerns(visit)
+            ]
+
+    def absent_days(self, symbol: str) -> frozenset[str]:
+        """The days (YYYY-MM-DD) that no source has for the symbol."""
+        if not self._faults:
+            return frozenset()
+        visit = Visit("rest.klines", "/fapi/v1/klines", symbol)
+        return days_named(fault for fault in self.peek(visit) if fault.name in DATA_FAULTS)
+
+
+def days_named(faults: Iterable[Fault]) -> frozenset[str]:
+    """All days that the faults name."""
+    return frozenset(str(day) for fault in faults for day in fault.params["days"])

@@ -1,0 +1,106 @@
+"""The REST host: klines, exchangeInfo, time and ping, as measured on the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from feeds.fakebinance.answers import JSON, error
+from feeds.fakebinance.bars import Bars
+from feeds.fakebinance.clock import Clock
+from feeds.fakebinance.exchange_info import exchange_info
+from feeds.fakebinance.intervals import INTERVALS, step
+from feeds.fakebinance.klines import KlineReader
+from feeds.fakebinance.limits import klines_weight
+from feeds.fakebinance.market import Market
+from feeds.fakebinance.replies import Reply
+from feeds.fakebinance.visits import Visit
+
+DEFAULT_LIMIT: Final = 500
+MOST_ROWS: Final = 1_500
+# Both documented; nothing says which message accompanies a number that is no number.
+_MALFORMED: Final = "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+
+
+class RestHost:
+    """Answers /fapi/v1 requests. Weights and refusals are the limiter's, not this host's."""
+
+    def __init__(self, market: Market, reader: KlineReader, clock: Clock, *, weight_limit: int) -> None:
+        self._market = market
+        self._reader = reader
+        self._clock = clock
+        self._weight_limit = weight_limit
+
+    @staticmethod
+    def weight(visit: Visit, query: Mapping[str, str]) -> int:
+        """What the request costs, whether it succeeds or not."""
+        if visit.kind != "rest.klines":
+            return 1
+        text = query.get("limit")
+        return klines_weight(int(text) if text and text.isdecimal() else None)
+
+    def answer(self, visit: Visit, query: Mapping[str, str]) -> Reply:
+        """The reply to a request that the limiter let pass."""
+        match visit.kind:
+            case "rest.klines":
+                return self._klines(query)
+            case "rest.exchangeInfo":
+                return _json(exchange_info(self._market.listings.values(), self._clock.now(), self._weight_limit))
+            case "rest.time":
+                return _json({"serverTime": self._clock.now()})
+            case "rest.ping":
+                return _json({})
+            case _:
+                return error(404, -5000, f"Path {visit.path}, Method GET is invalid")
+
+    def _klines(self, query: Mapping[str, str]) -> Reply:
+        symbol, interval = query.get("symbol", ""), query.get("interval", "")
+        for name, value in (("symbol", symbol), ("interval", interval)):
+            if not value:
+                return error(400, -1102, _MALFORMED.format(name=name))
+        numbers: dict[str, int | None] = {}
+        for name in ("startTime", "endTime", "limit"):
+            text = query.get(name)
+            if text is not None and not (text.isdecimal() and len(text) <= 18):
+                return error(400, -1102, _MALFORMED.format(name=name))
+            numbers[name] = None if text is None else int(text)
+        limit = DEFAULT_LIMIT if numbers["limit"] is None else numbers["limit"]
+        if not 1 <= limit <= MOST_ROWS:
+            return error(400, -1130, "Data sent for parameter 'limit' is not valid.")
+        listing = self._market.listings.get(symbol.upper())
+        if listing is None or listing.onboard_ms > self._clock.now():
+            return error(400, -1121, "Invalid symbol.")
+        if interval not in INTERVALS:
+            return error(400, -1120, "Invalid interval.")
+        start, end = numbers["startTime"], numbers["endTime"]
+        if start is not None and end is not None and start > end:
+            return error(400, -1023, "Start time is greater than end time.")
+        bars = self._reader.select(listing.name, interval, start, end, limit)
+        return Reply(200, orjson.dumps(kline_rows(bars, interval)), JSON)
+
+
+def kline_rows(bars: Bars, interval: str) -> list[list[int | str]]:
+    """Twelve values a candle: open time, four prices, volume, close time, quote volume, trades, taker's base and
+    quote volume, and the "0" that nobody uses. Amounts are text, zero is a bare "0"."""
+    texts = bars.texts()
+    columns = zip(
+        bars.time.tolist(),
+        texts["open"],
+        texts["high"],
+        texts["low"],
+        texts["close"],
+        texts["volume"],
+        (step(opened, interval, 1) - 1 for opened in bars.time.tolist()),
+        texts["quote_volume"],
+        bars.trade_count.tolist(),
+        texts["taker_buy_volume"],
+        texts["taker_buy_quote_volume"],
+        strict=True,
+    )
+    return [[*row, "0"] for row in columns]
+
+
+def _json(data: object) -> Reply:
+    return Reply(200, orjson.dumps(data), JSON)

@@ -29,12 +29,18 @@ MICROSECONDS_FROM: Final = 100_000_000_000_000
 CLOSE_OFFSET_MS: Final = MINUTE_MS - 1
 
 
-def to_milliseconds(times: IntArray) -> IntArray:
-    """Times of a file in milliseconds, whichever of the two units the file is written in, cell by cell.
+def open_milliseconds(times: IntArray) -> IntArray:
+    """Open times of a file in milliseconds, whichever of the two units it is written in, cell by cell.
 
     Futures files are in milliseconds; spot files are in microseconds since 2025, and nothing promises that futures
-    files never will be.
+    files never will be. Microseconds that are no whole millisecond stay as they are, for `check_rows` to refuse.
     """
+    micro = (times > MICROSECONDS_FROM) & (times % 1_000 == 0)
+    return np.where(micro, times // 1_000, times) if micro.any() else times
+
+
+def close_milliseconds(times: IntArray) -> IntArray:
+    """Close times likewise: the last microsecond of a minute lies in its last millisecond."""
     micro = times > MICROSECONDS_FROM
     return np.where(micro, times // 1_000, times) if micro.any() else times
 

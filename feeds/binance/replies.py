@@ -134,7 +134,8 @@ def _limit_of(
         return Throttled(url, DEFAULT_RETRY_AFTER_S if wait_s is None else wait_s)
     if until_ms is None:
         until_ms = now_ms + round((DEFAULT_BAN_S if wait_s is None else wait_s) * SECOND_MS)
-    return Banned(url, until_ms, max(0.0, (until_ms - now_ms) / SECOND_MS))
+    # The header first: a duration needs no clock.
+    return Banned(url, until_ms, max(0.0, (until_ms - now_ms) / SECOND_MS) if wait_s is None else wait_s)
 
 
 def _refusal_of(url: str, status: int, text: str) -> ExchangeError:

@@ -63,6 +63,7 @@ class RestClient:
         self._pacer = pacer
         self._sleep = sleep
         self._now_ms = now_ms
+        self._known_ms = 0  # the exchange's time, at least
         self._retrying = partial(retrying, sleep=sleep, attempts=attempts)
 
     async def klines(self, symbol: str, window: TimeWindow) -> CandleFrame:
@@ -72,59 +73,55 @@ class RestClient:
         1. Pages are filled from their start upwards, 499 rows each: the most rows per unit of weight.
         2. The next page starts after the last row. Only an empty page or the window's end ends the search: a short page
            proves nothing.
-        3. A minute counts as closed by the exchange's own time, given with each answer, 3 s after its end.
+        3. A minute counts as closed 3 s after its end by the exchange's own time, asked for before the rows: from after
+           them, it could call a minute closed that was still open. It is asked for only when the window reaches beyond
+           the latest time that is known already.
 
         Raises UnknownSymbol, RefusedData, Throttled or Banned with a wait too long to sit out, and what `decide` does
         not call RETRY or what is left after the last attempt.
         """
         pages: list[CandleFrame] = []
+        closed_before = await self._closed_before(window)
         start = -(-window.start // MINUTE_MS) * MINUTE_MS
-        while start < window.end:
+        while start < window.end and start + MINUTE_MS <= closed_before:
             rest = TimeWindow(start, window.end)
             limit = page_limit(rest)
-            url = klines_url(self._base_url, symbol, rest, limit)
-            rows, server_ms = await self._call(url, page_weight(limit), list)
-            page = frame_from_klines(rows, rest, server_ms=server_ms - SETTLE_MS)
+            rows = await self._call(klines_url(self._base_url, symbol, rest, limit), page_weight(limit), list)
+            page = frame_from_klines(rows, rest, server_ms=closed_before)
             if not len(page):
                 break
             pages.append(page)
             start = int(page.time[-1]) + MINUTE_MS
-            if start + MINUTE_MS + SETTLE_MS > server_ms:
-                break  # the next minute is still open
         return CandleFrame.concat(pages)
+
+    async def _closed_before(self, window: TimeWindow) -> int:
+        """Minutes that end at this time or earlier are closed for good; asks the exchange only if it matters."""
+        if self._known_ms < window.end + SETTLE_MS:
+            self._known_ms = max(self._known_ms, await self.server_time())
+        return self._known_ms - SETTLE_MS
 
     async def exchange_info(self) -> Listing:
         """The exchange's list of symbols. Raises MalformedReply when it is none, else as `klines`."""
         url = exchange_info_url(self._base_url)
-        reply, _ = await self._call(url, LIGHT_WEIGHT, dict)
+        reply = await self._call(url, LIGHT_WEIGHT, dict)
         if not isinstance(reply.get("symbols"), list):
             raise MalformedReply(url, "an object with a list of symbols", str(list(reply)))
         return listed_symbols(reply)
 
     async def server_time(self) -> int:
         """The exchange's time in ms UTC, as old as its answer took to arrive."""
-        return await self._retrying()(self._server_time_once)
-
-    async def _server_time_once(self) -> int:
         url = time_url(self._base_url)
-        answer = await self._answer(url, LIGHT_WEIGHT)
-        reply = _json(answer, dict)
+        reply = await self._call(url, LIGHT_WEIGHT, dict)
         if type(reply.get("serverTime")) is not int:
             raise MalformedReply(url, "an object with serverTime", str(reply))
         server_ms: int = reply["serverTime"]
         return server_ms
 
-    async def _call(self, url: str, weight: int, kind: type[Any]) -> tuple[Any, int]:
-        """The decoded answer and the exchange's time when it gave it."""
+    async def _call(self, url: str, weight: int, kind: type[Any]) -> Any:
+        """The decoded body of a good answer; repeated as `retrying` says."""
 
-        async def once() -> tuple[Any, int]:
-            answer = await self._answer(url, weight)
-            server_ms = answer.date_ms
-            if server_ms is None:
-                # The time must be from before the rows: from after them, it could call a minute closed that was open.
-                server_ms = await self._server_time_once()
-                answer = await self._answer(url, weight)
-            return _json(answer, kind), server_ms
+        async def once() -> Any:
+            return _json(await self._answer(url, weight), kind)
 
         return await self._retrying()(once)
 

@@ -18,7 +18,14 @@ import numpy.typing as npt
 import orjson
 import polars as pl
 
-from feeds.binance.checks import CLOSE_OFFSET_MS, check_candle, check_rows, ordered_within, to_milliseconds
+from feeds.binance.checks import (
+    CLOSE_OFFSET_MS,
+    check_candle,
+    check_rows,
+    close_milliseconds,
+    open_milliseconds,
+    ordered_within,
+)
 from feeds.binance.endpoints import ONE_MINUTE
 from feeds.binance.errors import BadCell, MalformedReply, RefusedData, shorten
 from market.domain.candle import Candle
@@ -148,7 +155,7 @@ def kline_event(message: bytes | str) -> tuple[Candle, int] | None:
 
 def _checked(columns: dict[str, npt.NDArray[Any]], window: TimeWindow, *, first_row: int) -> CandleFrame:
     frame = CandleFrame(
-        time=to_milliseconds(columns["open_time"]),
+        time=open_milliseconds(columns["open_time"]),
         open=columns["open"],
         high=columns["high"],
         low=columns["low"],
@@ -159,7 +166,7 @@ def _checked(columns: dict[str, npt.NDArray[Any]], window: TimeWindow, *, first_
         taker_buy_quote_volume=columns["taker_buy_quote_volume"],
         trade_count=columns["count"],
     )
-    check_rows(frame, to_milliseconds(columns["close_time"]), first_row=first_row)
+    check_rows(frame, close_milliseconds(columns["close_time"]), first_row=first_row)
     return ordered_within(frame, window, first_row=first_row)
 
 

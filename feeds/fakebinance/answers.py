@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Final
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.faults import Fault
 from feeds.fakebinance.replies import Reply
 from feeds.fakebinance.visits import Visit
+
+Params = Mapping[str, Any]
 
 JSON: Final = {"Content-Type": "application/json"}
 HTML: Final = {"Content-Type": "text/html"}
@@ -22,6 +26,7 @@ _BANNED: Final = (
     "Way too many requests; IP({address}) banned until {until}. "
     "Please use the websocket for live updates to avoid bans."
 )
+_RESTRICTED: Final = "Service unavailable from a restricted location according to 'b. Eligibility' in the terms of use."
 _PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>%s</title></head><body><h1>%s</h1></body></html>\n"
 _WRONG_DIGEST: Final = "0" * 64
 
@@ -58,39 +63,63 @@ def page(status: int, title: str) -> Reply:
     return Reply(status, _PAGE % (text, text), HTML)
 
 
-def faulty(faults: Sequence[Fault], visit: Visit, *, clock: Clock, weight_limit: int, address: str) -> Reply | None:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where an answer is given: the clock, the advertised weight limit and the client's address."""
+
+    clock: Clock
+    weight_limit: int
+    address: str
+
+
+def faulty(faults: Sequence[Fault], visit: Visit, scene: Scene) -> Reply | None:
     """What the first fault that replaces the whole answer puts in its place; None if there is none."""
     for fault in faults:
-        params = fault.params
-        match fault.name:
-            case "not_found":
-                key = visit.path.removeprefix("/")
-                return no_such_key(key) if visit.kind.startswith("archive.") else page(404, "404 Not Found")
-            case "rate_limited":
-                return too_many_requests(weight_limit, int(params.get("retry_after", 1)))
-            case "banned":
-                seconds = float(params.get("seconds", 120))
-                until = clock.now() + int(seconds * 1_000 * (clock.speed or 1.0))
-                return banned(address, until, int(seconds) if params.get("retry_after", True) else None)
-            case "server_error":
-                body = params.get("body", '{"code":-1000,"msg":"Unknown error, please check your request."}')
-                return Reply(int(params.get("status", 503)), str(body).encode(), JSON)
-            case "geo_blocked":
-                return error(
-                    451,
-                    0,
-                    "Service unavailable from a restricted location according to 'b. Eligibility' in the terms of use.",
-                )
-            case "forbidden":
-                return page(403, "ERROR: The request could not be satisfied")
-            case "challenge":
-                return Reply(202, b"", {"x-amzn-waf-action": "challenge", **HTML})
-            case "html" | "not_json":
-                return page(200, "Please wait")
-            case "status":
-                headers = {str(name): str(value) for name, value in dict(params.get("headers", {})).items()}
-                return Reply(int(params.get("status", 500)), str(params.get("body", "")).encode(), headers)
+        if (answer := _ANSWERS.get(fault.name)) is not None:
+            return answer(fault.params, visit, scene)
     return None
+
+
+def _not_found(_params: Params, visit: Visit, _scene: Scene) -> Reply:
+    is_object = visit.kind.startswith("archive.")
+    return no_such_key(visit.path.removeprefix("/")) if is_object else page(404, "404 Not Found")
+
+
+def _rate_limited(params: Params, _visit: Visit, scene: Scene) -> Reply:
+    return too_many_requests(scene.weight_limit, params.get("retry_after", 1))
+
+
+def _ban(params: Params, _visit: Visit, scene: Scene) -> Reply:
+    seconds = params.get("seconds", 120)
+    until = scene.clock.now() + int(seconds * 1_000 * (scene.clock.speed or 1.0))
+    return banned(scene.address, until, math.ceil(seconds) if params.get("retry_after", True) else None)
+
+
+def _server_error(params: Params, _visit: Visit, _scene: Scene) -> Reply:
+    body = params.get("body", '{"code":-1000,"msg":"Unknown error, please check your request or try again later."}')
+    return Reply(params.get("status", 503), body.encode(), JSON)
+
+
+def _geo_blocked(_params: Params, _visit: Visit, _scene: Scene) -> Reply:
+    return error(451, 0, _RESTRICTED)
+
+
+def _anything(params: Params, _visit: Visit, _scene: Scene) -> Reply:
+    return Reply(params.get("status", 500), params.get("body", "").encode(), params.get("headers", {}))
+
+
+_ANSWERS: Final[dict[str, Callable[[Params, Visit, Scene], Reply]]] = {
+    "not_found": _not_found,
+    "rate_limited": _rate_limited,
+    "banned": _ban,
+    "server_error": _server_error,
+    "geo_blocked": _geo_blocked,
+    "forbidden": lambda _params, _visit, _scene: page(403, "ERROR: The request could not be satisfied"),
+    "challenge": lambda _params, _visit, _scene: Reply(202, b"", {"x-amzn-waf-action": "challenge", **HTML}),
+    "html": lambda _params, _visit, _scene: page(200, "Please wait"),
+    "not_json": lambda _params, _visit, _scene: page(200, "Please wait"),
+    "status": _anything,
+}
 
 
 def damaged_checksum(text: bytes, faults: Sequence[Fault]) -> bytes:

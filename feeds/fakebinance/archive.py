@@ -71,7 +71,7 @@ class GeneratedBucket:
                 if not (folder.startswith(prefix) or prefix.startswith(folder)):
                     continue
                 life = self._market.life(symbol)
-                for file in self._calendar.published(tier, symbol, life, now):  # type: ignore[arg-type]
+                for file in self._calendar.published(tier, symbol, life, now):
                     yield from (key for key in (file.key, file.key + CHECKSUM_SUFFIX) if key.startswith(prefix))
 
 

@@ -182,4 +182,5 @@ def _text_series(units: IntArray, decimals: int) -> pl.Series:
         return numbers.cast(pl.String)
     whole, fraction = numbers // 10**decimals, numbers % 10**decimals
     text = whole.cast(pl.String) + "." + fraction.cast(pl.String).str.zfill(decimals)
-    return text.zip_with(numbers != 0, pl.Series(["0"]))
+    printed: pl.Series = text.zip_with(numbers != 0, pl.Series(["0"]))
+    return printed

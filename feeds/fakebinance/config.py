@@ -47,3 +47,9 @@ class ExchangeConfig:
             return list({**CATALOGUE, **own}.values())
         named = {name: own.get(name) or listing_of(name) for name in self.symbols}
         return list({**named, **own}.values())
+
+    def identity(self) -> str:
+        """Names the market: two configurations with the same name have the same files."""
+        if self.archive_dir is not None:
+            return f"recorded {self.archive_dir.resolve()}"
+        return f"generated {self.seed} {self.history_start} {self.calendar} {sorted(map(repr, self.market_listings()))}"

@@ -32,40 +32,57 @@ answer    the market is well, the answer is not
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from feeds.fakebinance.bars import HEADER
 from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.visits import Visit
 
-DATA_FAULTS: Final = frozenset({"day_absent"})
-FILE_FAULTS: Final = frozenset(
-    {
-        "missing_days",
-        "missing_rows",
-        "altered",
-        "reissued",
-        "headerless",
-        "microseconds",
-        "duplicate_rows",
-        "unordered_rows",
-        "bad_cell",
-    }
-)
-_CHECKSUM_FAULTS: Final = frozenset({"wrong_checksum", "wrong_checksum_name"})
-_ZIP_FAULTS: Final = frozenset({"truncated", "html"})
-_REST_FAULTS: Final = frozenset({"rate_limited", "banned", "not_json"})
-_ANYWHERE_FAULTS: Final = frozenset(
-    {"not_found", "server_error", "geo_blocked", "forbidden", "challenge", "status", "stall", "slow", "reset"}
-)
-ANSWER_FAULTS: Final = _CHECKSUM_FAULTS | _ZIP_FAULTS | _REST_FAULTS | _ANYWHERE_FAULTS
-NAMES: Final = DATA_FAULTS | FILE_FAULTS | ANSWER_FAULTS
+# Every fault with its parameters and their kinds; `_check_params` says what each kind accepts.
+_DATA: Final = {"day_absent": {"days": "days"}}
+_ROWS: Final = {"rows": "numbers", "count": "number"}
+_FILE: Final = {
+    "missing_days": {"days": "days"},
+    "missing_rows": _ROWS,
+    "altered": _ROWS,
+    "reissued": {**_ROWS, "what": "what"},
+    "headerless": {},
+    "microseconds": {},
+    "duplicate_rows": _ROWS,
+    "unordered_rows": {},
+    "bad_cell": {"row": "number", "column": "column", "value": "text"},
+}
+_PART: Final = {"bytes": "number", "fraction": "fraction"}
+_CHECKSUM: Final[dict[str, dict[str, str]]] = {"wrong_checksum": {}, "wrong_checksum_name": {}}
+_ZIP: Final = {"truncated": _PART, "html": {}}
+_REST: Final = {
+    "rate_limited": {"retry_after": "number"},
+    "banned": {"seconds": "amount", "retry_after": "flag"},
+    "not_json": {},
+}
+_ANYWHERE: Final = {
+    "not_found": {},
+    "server_error": {"status": "status", "body": "text"},
+    "geo_blocked": {},
+    "forbidden": {},
+    "challenge": {},
+    "status": {"status": "status", "body": "text", "headers": "texts"},
+    "stall": {"seconds": "amount"},
+    "slow": {"bytes_per_second": "rate"},
+    "reset": _PART,
+}
+_PARAMS: Final[dict[str, dict[str, str]]] = {**_DATA, **_FILE, **_CHECKSUM, **_ZIP, **_REST, **_ANYWHERE}
+DATA_FAULTS: Final = frozenset(_DATA)
+FILE_FAULTS: Final = frozenset(_FILE)
+NAMES: Final = frozenset(_PARAMS)
 
 _MATCH_KEYS: Final = ("kind", "path", "symbol", "interval", "tier", "month", "day")
 
@@ -106,8 +123,10 @@ class Fault:
             raise FaultError(f"scope {self.scope!r}: expected 'path' or 'all'")
         if not 0.0 <= self.probability <= 1.0:
             raise FaultError(f"probability {self.probability!r}: expected a number from 0 to 1")
-        if self.name in {"day_absent", "missing_days"} and not self.params.get("days"):
-            raise FaultError(f"fault {self.name} needs params.days, a list of YYYY-MM-DD")
+        if self.name in DATA_FAULTS and (self.times is not None or self.skip or self.probability < 1.0):
+            # A day that comes and goes with the request count would not be a property of the market.
+            raise FaultError(f"{self.name} is a property of the market: end it with until_ms or by removing it")
+        _check_params(self.name, self.params)
 
     @classmethod
     def from_json(cls, data: object) -> Fault:
@@ -171,13 +190,67 @@ def _is_natural(name: str, kind: str) -> bool:
         return kind in {"archive.zip", "archive.checksum", "rest.klines"}
     if name in FILE_FAULTS:
         return kind in {"archive.zip", "archive.checksum"}
-    if name in _CHECKSUM_FAULTS:
+    if name in _CHECKSUM:
         return kind == "archive.checksum"
-    if name in _ZIP_FAULTS:
+    if name in _ZIP:
         return kind == "archive.zip"
-    if name in _REST_FAULTS:
+    if name in _REST:
         return kind.startswith("rest.")
     return kind.startswith(("archive.", "rest."))
+
+
+def _check_params(name: str, params: Mapping[str, Any]) -> None:
+    """FaultError for a parameter that the fault does not have or cannot use: better at entry than as a puzzle
+    in an answer."""
+    kinds = _PARAMS[name]
+    for key, value in params.items():
+        if key not in kinds:
+            expected = ", ".join(kinds) or "none"
+            raise FaultError(f"fault {name} has no parameter {key!r}: expected {expected}")
+        accepts, wanted = _KINDS[kinds[key]]
+        if not accepts(value):
+            raise FaultError(f"{key} of fault {name} is {value!r}: expected {wanted}")
+    if "days" in kinds and "days" not in params:
+        raise FaultError(f"fault {name} needs days, {_KINDS['days'][1]}")
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < float("inf")
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and str(dt.date.fromisoformat(value)) == value
+    except ValueError:
+        return False
+
+
+def _is_list(value: Any, accepts: Callable[[Any], bool]) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(map(accepts, value))
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
+
+
+_KINDS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "days": (lambda value: _is_list(value, _is_day), "a list of days YYYY-MM-DD"),
+    "numbers": (lambda value: _is_list(value, _is_whole), "a list of row numbers from 0 up"),
+    "number": (_is_whole, "a whole number from 0 up"),
+    "amount": (_is_amount, "a number from 0 up"),
+    "rate": (lambda value: _is_amount(value) and value > 0, "a number above 0"),
+    "fraction": (lambda value: _is_amount(value) and value <= 1, "a number from 0 to 1"),
+    "flag": (lambda value: isinstance(value, bool), "true or false"),
+    "status": (lambda value: _is_whole(value) and 200 <= value <= 599, "an HTTP status from 200 to 599"),
+    "text": (lambda value: isinstance(value, str), "a text"),
+    "texts": (_is_texts, "an object of texts"),
+    "what": (lambda value: value in ("altered", "missing_rows"), "altered or missing_rows"),
+    "column": (lambda value: value in HEADER.split(","), f"one of {HEADER}"),
+}
 
 
 class FaultBook:

@@ -36,10 +36,14 @@ class Listing:
     quote_asset: str = "USDT"
     status: str = "TRADING"
     themes: tuple[str, ...] = ("Layer-1",)
+    quote_decimals: int | None = None
 
     @property
     def scale(self) -> Scale:
-        return Scale(self.price_decimals, self.quantity_decimals, self.price_decimals + self.quantity_decimals)
+        """Quote amounts have the decimals of a price times a quantity, unless the listing says otherwise."""
+        product = self.price_decimals + self.quantity_decimals
+        quote = product if self.quote_decimals is None else self.quote_decimals
+        return Scale(self.price_decimals, self.quantity_decimals, quote)
 
     def settled_at(self, delivery_ms: int) -> Listing:
         """The same symbol, delisted at that instant."""

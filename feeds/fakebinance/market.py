@@ -207,7 +207,8 @@ class GeneratedMarket:
         offset = minute % BLOCK_MINUTES
         since = offset - begins[block - first_block]
         traded &= ~((since >= 0) & (since < length[block - first_block]))
-        return traded | (offset == 0)
+        result: npt.NDArray[np.bool_] = traded | (offset == 0)
+        return result
 
     @staticmethod
     def _amounts(

@@ -42,7 +42,8 @@ def normals(key: int, first: int, count: int) -> FloatArray:
     """One bell-shaped number for each index: mean 0, deviation 1, never beyond +-3.5 (a sum of four uniforms)."""
     quarters = words(key, first, count).astype("<u8", copy=False).view("<u2").reshape(count, 4)
     total = quarters.sum(axis=1, dtype=np.int64)
-    return (total / _SIXTEEN_BITS - 2.0) * _NORMALISE
+    bell: FloatArray = (total / _SIXTEEN_BITS - 2.0) * _NORMALISE
+    return bell
 
 
 def wave(key: int, exponent: int, first: int, count: int) -> FloatArray:
@@ -56,4 +57,5 @@ def wave(key: int, exponent: int, first: int, count: int) -> FloatArray:
     index = (points >> exponent) - left
     fraction = (points & ((1 << exponent) - 1)) / float(1 << exponent)
     start = knots[index]
-    return start + (knots[index + 1] - start) * fraction
+    line: FloatArray = start + (knots[index + 1] - start) * fraction
+    return line

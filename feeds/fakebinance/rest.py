@@ -24,6 +24,15 @@ MOST_ROWS: Final = 1_500
 _MALFORMED: Final = "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
 
 
+class Refusal(Exception):
+    """A request that the exchange answers with 400, by its code and message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 class RestHost:
     """Answers /fapi/v1 requests. Weights and refusals are the limiter's, not this host's."""
 
@@ -39,7 +48,7 @@ class RestHost:
         if visit.kind != "rest.klines":
             return 1
         text = query.get("limit")
-        return klines_weight(int(text) if text and text.isdecimal() else None)
+        return klines_weight(int(text) if text and text.isascii() and text.isdecimal() else None)
 
     def answer(self, visit: Visit, query: Mapping[str, str]) -> Reply:
         """The reply to a request that the limiter let pass."""
@@ -56,29 +65,41 @@ class RestHost:
                 return error(404, -5000, f"Path {visit.path}, Method GET is invalid")
 
     def _klines(self, query: Mapping[str, str]) -> Reply:
+        try:
+            symbol, interval, start, end, limit = self._arguments(query)
+        except Refusal as refusal:
+            return error(400, refusal.code, refusal.message)
+        bars = self._reader.select(symbol, interval, start, end, limit)
+        return Reply(200, orjson.dumps(kline_rows(bars, interval)), JSON)
+
+    def _arguments(self, query: Mapping[str, str]) -> tuple[str, str, int | None, int | None, int]:
+        """Symbol, interval, start, end and limit; Refusal for what the exchange refuses. Other keys are ignored."""
         symbol, interval = query.get("symbol", ""), query.get("interval", "")
         for name, value in (("symbol", symbol), ("interval", interval)):
             if not value:
-                return error(400, -1102, _MALFORMED.format(name=name))
-        numbers: dict[str, int | None] = {}
-        for name in ("startTime", "endTime", "limit"):
-            text = query.get(name)
-            if text is not None and not (text.isdecimal() and len(text) <= 18):
-                return error(400, -1102, _MALFORMED.format(name=name))
-            numbers[name] = None if text is None else int(text)
-        limit = DEFAULT_LIMIT if numbers["limit"] is None else numbers["limit"]
+                raise Refusal(-1102, _MALFORMED.format(name=name))
+        start, end, limit = (_number(query, name) for name in ("startTime", "endTime", "limit"))
+        if limit is None:
+            limit = DEFAULT_LIMIT
         if not 1 <= limit <= MOST_ROWS:
-            return error(400, -1130, "Data sent for parameter 'limit' is not valid.")
+            raise Refusal(-1130, "Data sent for parameter 'limit' is not valid.")
         listing = self._market.listings.get(symbol.upper())
         if listing is None or listing.onboard_ms > self._clock.now():
-            return error(400, -1121, "Invalid symbol.")
+            raise Refusal(-1121, "Invalid symbol.")
         if interval not in INTERVALS:
-            return error(400, -1120, "Invalid interval.")
-        start, end = numbers["startTime"], numbers["endTime"]
+            raise Refusal(-1120, "Invalid interval.")
         if start is not None and end is not None and start > end:
-            return error(400, -1023, "Start time is greater than end time.")
-        bars = self._reader.select(listing.name, interval, start, end, limit)
-        return Reply(200, orjson.dumps(kline_rows(bars, interval)), JSON)
+            raise Refusal(-1023, "Start time is greater than end time.")
+        return listing.name, interval, start, end, limit
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Refusal(-1102, _MALFORMED.format(name=name))
+    return int(text)
 
 
 def kline_rows(bars: Bars, interval: str) -> list[list[int | str]]:

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import web
 
 from feeds.fakebinance import tampering
-from feeds.fakebinance.answers import faulty, page
+from feeds.fakebinance.answers import Scene, faulty, page
 from feeds.fakebinance.archive import ArchiveHost, Bucket, GeneratedBucket
 from feeds.fakebinance.bars import Bars
 from feeds.fakebinance.clock import Clock
@@ -23,6 +22,7 @@ from feeds.fakebinance.klines import KlineReader
 from feeds.fakebinance.limits import WeightLimiter
 from feeds.fakebinance.market import GeneratedMarket, Market, Truth
 from feeds.fakebinance.publication import Tier
+from feeds.fakebinance.recorded import RecordedBucket, RecordedMarket
 from feeds.fakebinance.replies import Reply, deliver
 from feeds.fakebinance.rest import RestHost
 from feeds.fakebinance.store import ZipStore
@@ -69,17 +69,24 @@ class FakeExchange:
         self._address: tuple[str, int] | None = None
 
     def _sources(self, config: ExchangeConfig) -> tuple[Market, Bucket]:
-        listings = config.market_listings()
-        market = GeneratedMarket(seed=config.seed, listings=listings, history_start=config.history_start)
+        folder, identity = config.archive_dir, config.identity()
+        market: Market
+        if folder is None:
+            listings = config.market_listings()
+            market = GeneratedMarket(seed=config.seed, listings=listings, history_start=config.history_start)
+        else:
+            market = RecordedMarket(folder)
         self.store = ZipStore(
             market,
             config.calendar,
-            identity=f"{config.seed} {config.history_start} {config.calendar} {sorted(map(repr, listings))}",
+            identity=identity,
             folder=config.cache_dir,
             limit_bytes=config.cache_bytes,
             level=config.zip_level,
         )
-        return market, GeneratedBucket(market, self.store, config.calendar, self.clock)
+        if folder is None:
+            return market, GeneratedBucket(market, self.store, config.calendar, self.clock)
+        return market, RecordedBucket(folder, self.store)
 
     @classmethod
     @contextlib.contextmanager
@@ -195,9 +202,7 @@ class FakeExchange:
         if visit.kind.startswith("rest."):
             weight = self._rest.weight(visit, request.query)
             used, refusal = self.limiter.charge(address, weight)
-        reply = refusal or faulty(
-            faults, visit, clock=self.clock, weight_limit=self.config.weight_limit, address=address
-        )
+        reply = refusal or faulty(faults, visit, Scene(self.clock, self.config.weight_limit, address))
         if reply is None:
             reply = await self._healthy(request, visit, faults)
         if visit.kind.startswith("rest.") and reply.headers.get("Content-Type") == "application/json":
@@ -210,25 +215,20 @@ class FakeExchange:
     async def _healthy(self, request: web.Request, visit: Visit, faults: Sequence[Fault]) -> Reply:
         if request.method not in {"GET", "HEAD"}:
             return page(405, "405 Method Not Allowed")
-        match visit.kind:
-            case "archive.zip" | "archive.checksum":
-                return await asyncio.to_thread(self._archive.object, visit, faults, request.headers)
-            case "archive.listing":
-                return await asyncio.to_thread(self._archive.listing, request.query)
-            case "rest.klines":
-                return await asyncio.to_thread(self._rest.answer, visit, request.query)
-            case kind if kind.startswith("rest."):
-                return self._rest.answer(visit, request.query)
-            case _ if visit.path == "/":
-                return page(200, "Binance Data Collection")
-            case _:
-                return page(404, "404 Not Found")
+        if visit.kind.startswith("archive.") or visit.kind == "rest.klines":
+            # May make a file or fold years of minutes: not on the event loop.
+            return await asyncio.to_thread(self._made, request, visit, faults)
+        return self._made(request, visit, faults)
+
+    def _made(self, request: web.Request, visit: Visit, faults: Sequence[Fault]) -> Reply:
+        if visit.kind == "archive.listing":
+            return self._archive.listing(request.query)
+        if visit.kind.startswith("archive."):
+            return self._archive.object(visit, faults, request.headers)
+        if visit.kind.startswith("rest."):
+            return self._rest.answer(visit, request.query)
+        return page(200, "Binance Data Collection") if visit.path == "/" else page(404, "404 Not Found")
 
 
 def _address_of(request: web.Request) -> str:
     return request.remote or "127.0.0.1"
-
-
-def cache_folder(path: str | None) -> Path | None:
-    """A folder for ZIPs out of a command line's argument."""
-    return Path(path).expanduser().resolve() if path else None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from feeds.fakebinance import tampering
-from feeds.fakebinance.faults import Fault
+from feeds.fakebinance.faults import Fault, days_named
 from feeds.fakebinance.market import Market
 from feeds.fakebinance.publication import HOUR_MS, ArchiveFile, Calendar
 from market.domain.window import Month
@@ -123,7 +123,7 @@ class ZipStore:
         else:
             bars = self._market.minutes(file.symbol, file.window.start, file.window.end)
             text = tampering.csv(bars, faults)
-            if not len(tampering.without_days(bars, tampering.days_named(_absent(faults)))):
+            if not len(tampering.without_days(bars, days_named(_absent(faults)))):
                 return None
             content = zipped(f"{file.stem}.csv", text, modified, self._level)
             # Renamed into place, so that a killed process leaves no half a file behind.

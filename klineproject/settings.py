@@ -117,6 +117,18 @@ DATA_START = ENV.data_start
 TRACKED_SYMBOL = ENV.tracked_symbol
 BINANCE_ARCHIVE_URL = ENV.binance_archive_url
 BINANCE_REST_URL = ENV.binance_rest_url
+PROXY: dict[str, Any] | None = (
+    {
+        "host": ENV.proxy_host,
+        "port_start": ENV.proxy_port_start,
+        "port_end": ENV.proxy_port_end,
+        "protocol": ENV.proxy_protocol,
+        "username": ENV.proxy_username,
+        "password": ENV.proxy_password.get_secret_value(),
+    }
+    if ENV.proxy_host
+    else None
+)
 STORE_PROCESSES = ENV.store_processes or min(4, os.cpu_count() or 1)
 
 LOGGING = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 
@@ -38,3 +39,13 @@ class DayState(StrEnum):
     LIVE = "live"
     EMPTY = "empty"
     CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """An archive file whose rows are being stored: its path at the archive, digest, size in bytes and row count."""
+
+    path: str
+    sha256: str
+    size: int
+    rows: int

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from market.domain.interval import Interval
 from market.domain.window import DAY_MS, EARLIEST_MS, LATEST_MS, MINUTE_MS, TimeWindow, day_start
 from market.selectors.ledger import stored_days
@@ -62,3 +64,10 @@ def bar_is_closed(*, symbol_id: int, interval: Interval, time: int, now: int) ->
     if now - end > _SETTLING_MS:
         return True
     return candles.exists(Interval.M1, symbol_id, TimeWindow(end - MINUTE_MS, end))
+
+
+def missing_span(*, symbol_id: int, window: TimeWindow) -> TimeWindow | None:
+    """From the first to the last minute of the window that is not stored; None when all are."""
+    stored, _ = candles.read(Interval.M1, [(symbol_id, window)])
+    missing = np.setdiff1d(Interval.M1.starts(window), stored.frame.time, assume_unique=True)
+    return TimeWindow(int(missing[0]), int(missing[-1]) + MINUTE_MS) if len(missing) else None

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, TruncMonth
 
 from market.domain.ledger import DayEntry
 from market.domain.source import DayState
-from market.domain.window import TimeWindow, day_start
+from market.domain.window import MINUTE_MS, Month, TimeWindow, day_start
 from market.models import LedgerDay, Symbol
 from market.store import ledger
 
 _STORED = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
+
+
+_NOTHING: Mapping[str, object] = {}
+_DONE = Q(is_settled=True) | Q(expected__lte=_STORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ def wanted_window(symbol: Symbol, now: int) -> TimeWindow:
     """The minutes that should be stored by now: from DATA_START, or the symbol's own start, but not before it was
     listed, up to the minute that is still forming, or to the symbol's end."""
     start = day_start(symbol.backfill_from.date() if symbol.backfill_from else settings.DATA_START)
-    closed = now // 60_000 * 60_000
+    closed = now // MINUTE_MS * MINUTE_MS
     return symbol.life.intersect(TimeWindow(min(start, closed), closed))
 
 
@@ -58,32 +63,50 @@ def stored_days(symbol_id: int) -> tuple[dt.date, dt.date] | None:
     return None if found["first"] is None else (found["first"], found["last"])
 
 
+def days_done_by_month(windows: Mapping[int, TimeWindow]) -> dict[tuple[int, Month], int]:
+    """How many days of each symbol's window (by id) are complete or settled, by month."""
+    counts = (
+        LedgerDay.objects.filter(_within(windows))
+        .filter(_DONE)
+        .annotate(month=TruncMonth("day"))
+        .values_list("symbol_id", "month")
+        .annotate(count=Count("day"))
+        .order_by()
+    )
+    return {(symbol_id, Month.of(month)): count for symbol_id, month, count in counts}
+
+
 def history_progress(*, now: int) -> list[HistoryProgress]:
     """One entry for each tracked symbol, by name."""
     symbols = list(Symbol.objects.filter(is_tracked=True).order_by("name"))
     windows = {symbol.id: wanted_window(symbol, now) for symbol in symbols}
-    wanted = Q(pk__in=[])
-    for symbol in symbols:
-        days = windows[symbol.id].days()
-        if days:
-            wanted |= Q(symbol_id=symbol.id, day__gte=days[0], day__lte=days[-1])
-    totals = {
-        row["symbol_id"]: row
-        for row in LedgerDay.objects.filter(wanted)
+    totals: dict[int, Mapping[str, object]] = {
+        row["symbol_id"]: {**row}
+        for row in LedgerDay.objects.filter(_within(windows))
         .values("symbol_id")
         .annotate(
             rows=Coalesce(Sum(_STORED), 0),
             conflict_rows=Coalesce(Sum("conflict_rows"), 0),
-            days_done=Count("day", filter=Q(is_settled=True) | Q(expected__lte=_STORED)),
+            days_done=Count("day", filter=_DONE),
             first_day=Min("day"),
             last_day=Max("day"),
             **{f"state_{state.value}": Count("day", filter=Q(state=state.value)) for state in DayState},
         )
     }
-    return [_progress(symbol, windows[symbol.id], totals.get(symbol.id, {})) for symbol in symbols]
+    return [_progress(symbol, windows[symbol.id], totals.get(symbol.id, _NOTHING)) for symbol in symbols]
 
 
-def _progress(symbol: Symbol, window: TimeWindow, totals: dict[str, object]) -> HistoryProgress:
+def _within(windows: Mapping[int, TimeWindow]) -> Q:
+    """The ledger's rows of these symbols (by id) inside their windows."""
+    rows = Q(pk__in=[])
+    for symbol_id, window in windows.items():
+        days = window.days()
+        if days:
+            rows |= Q(symbol_id=symbol_id, day__gte=days[0], day__lte=days[-1])
+    return rows
+
+
+def _progress(symbol: Symbol, window: TimeWindow, totals: Mapping[str, object]) -> HistoryProgress:
     def count(name: str) -> int:
         value = totals.get(name, 0)
         return value if isinstance(value, int) else 0

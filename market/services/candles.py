@@ -19,11 +19,11 @@ from market.domain.interval import Interval
 from market.domain.ledger import DayEntry, expected_minutes
 from market.domain.merge import Merge, merge
 from market.domain.rollup import PARENTS, fold_batch
-from market.domain.source import Source
+from market.domain.source import LoadedFile, Source
 from market.domain.window import DAY_MS, TimeWindow, day_of
 from market.models import Symbol
 from market.store import candles, ledger
-from market.store.ledger import DayKey, LoadedFile
+from market.store.ledger import DayKey
 
 # Timeframes whose buckets never cross a day's edge: a batch into empty days folds them from memory.
 _WITHIN_A_DAY: Final = frozenset({Interval.M5, Interval.M15, Interval.H1, Interval.H4, Interval.D1})
@@ -44,16 +44,18 @@ def candles_ingest(
     batch: CandleBatch,
     source: Source,
     file: LoadedFile | None = None,
-    supersede: bool = False,
     durable: bool = True,
 ) -> Ingested:
     """Store closed minutes and bring all that follows from them up to date; all of it or, on any error, nothing.
 
     May be repeated and may overlap: see `market.domain.merge` for who wins. `file` is the archive file the rows came
-    from (then all are of one symbol) and is recorded beside them; `supersede` says that it is a newer issue of a file
-    that was stored before. `durable=False` may lose the whole batch, ledger included, when the server dies within a
-    second: for what can be fetched again. Raises ValueError for a batch that is not ordered.
+    from (then all are of one symbol) and is recorded beside them; where it was loaded before with another digest, it
+    is a newer issue and corrects what the older one brought. `durable=False` may lose the whole batch, ledger included,
+    when the server dies within a second: for what can be fetched again. Raises ValueError for a batch that is not
+    ordered.
     """
+    if not len(batch):
+        return Ingested(0, 0, 0)
     if not batch.is_ordered:
         raise ValueError("a batch has to be ascending and unique in (symbol_id, time)")
     with transaction.atomic():
@@ -66,7 +68,8 @@ def candles_ingest(
             symbols[0],
             Interval.D1.cover(TimeWindow(int(batch.frame.time[0]), int(batch.frame.time[-1]) + 1)),
         )
-        verdict = _write_minutes(batch, source, is_fresh=is_fresh, supersede=supersede)
+        is_newer_issue = file is not None and ledger.read_digest(file.path) not in {None, file.sha256}
+        verdict = _write_minutes(batch, source, is_fresh=is_fresh, supersede=is_newer_issue)
         _refresh_rollups(batch, verdict, is_fresh=is_fresh)
         file_id = ledger.write_file(symbols[0], file) if file else None
         _write_ledger(batch, source, verdict, file_id)

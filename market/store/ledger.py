@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from django.db import connection
 
 from market.domain.ledger import DayEntry
-from market.domain.source import Source
+from market.domain.source import LoadedFile, Source
 
 _COUNTS: Final = (
     (Source.LIVE, "live_rows"),
@@ -41,6 +40,9 @@ WRITE_DAYS: Final = """
 """
 
 # Unique index on path.
+READ_DIGEST: Final = "SELECT sha256 FROM market_archivefile WHERE path = %s"
+
+# Unique index on path.
 WRITE_FILE: Final = """
     INSERT INTO market_archivefile (path, symbol_id, sha256, size, rows, loaded_at)
     VALUES (%s, %s, %s, %s, %s, clock_timestamp())
@@ -48,16 +50,6 @@ WRITE_FILE: Final = """
        SET sha256 = excluded.sha256, size = excluded.size, rows = excluded.rows, loaded_at = excluded.loaded_at
     RETURNING id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedFile:
-    """An archive file whose rows are being stored: its path at the archive, digest, size in bytes and row count."""
-
-    path: str
-    sha256: str
-    size: int
-    rows: int
 
 
 DayKey = tuple[int, dt.date]
@@ -102,6 +94,14 @@ def write_days(entries: Iterable[tuple[int, DayEntry]]) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(WRITE_DAYS, [list(column) for column in zip(*rows, strict=True)])
+
+
+def read_digest(path: str) -> str | None:
+    """The digest of the file that was loaded from this path; None if none was."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_DIGEST, [path])
+        row = cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 def write_file(symbol_id: int, file: LoadedFile) -> int:

@@ -1,0 +1,219 @@
+"""Running plans: fetch what is missing of symbols' months, tier by tier, and store it.
+
+    unit (symbol, month)  ->  plan  ->  steps at once  ->  ledger as it is now  ->  plan  ->  ...  ->  settled
+
+Everything can be repeated: what is stored is in the ledger with it, so a run that was killed is taken up by the next
+one where it was, and two runs at once do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Final
+
+from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from feeds.binance.endpoints import daily_path, monthly_path
+from feeds.binance.errors import ExchangeError, Move, UnknownSymbol, decide
+from feeds.exchange import Exchange
+from feeds.plan import DailyFile, MonthlyFile, RestDay, Step, gaps, plan
+from feeds.processes import WorkerPool
+from feeds.storing import FileJob, FrameJob, Stored, store_file, store_frame
+from market.domain.ledger import DayEntry
+from market.domain.source import Source
+from market.domain.window import Month, TimeWindow, day_of
+from market.models import Symbol
+from market.selectors.candles import missing_span
+from market.selectors.ledger import ledger_days
+from market.services.claims import month_claim, month_release
+from market.services.ledger import days_note, days_settle
+
+logger = logging.getLogger(__name__)
+
+# How long a run waits for a database that is away before it gives up; the next run starts where it was.
+DATABASE_PATIENCE_S: Final = 300.0
+# The archive has been weeks late with a daily file (binance-public-data#440). Where nobody else can be asked, a day
+# that it does not have counts as missing for good only after this time.
+_ARCHIVE_LATE_DAYS: Final = 35
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One symbol's month, as far as it is wanted: the piece of work that one worker does at a time."""
+
+    symbol: Symbol
+    month: Month
+    want: TimeWindow
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a run has done so far."""
+
+    units: int = 0
+    skipped: int = 0
+    failed: int = 0
+    files: int = 0
+    rows: int = 0
+    inserted: int = 0
+    conflicts: int = 0
+    bytes: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, stored: Stored, size: int = 0) -> None:
+        self.rows += stored.rows
+        self.inserted += stored.inserted
+        self.conflicts += stored.conflicts
+        self.files += 1 if size else 0
+        self.bytes += size
+
+
+class _StepFailed(Exception):
+    """A step got no answer that could be judged; the unit is left for a later run."""
+
+
+class Backfill:
+    """Runs units with the given exchange and worker processes."""
+
+    def __init__(
+        self, exchange: Exchange, workers: WorkerPool, *, on_progress: Callable[[Totals], None] = lambda _: None
+    ) -> None:
+        """`on_progress` is called after every step with what the run has done so far."""
+        self._exchange = exchange
+        self._workers = workers
+        self._on_progress = on_progress
+        self.totals = Totals()
+
+    async def run(self, units: Iterable[Unit], *, at_once: int) -> Totals:
+        """Fill the units, `at_once` of them at the same time, in the order given.
+
+        A unit that fails is reported in the totals and left for a later run. Raises what the database raises if it
+        stays away.
+        """
+        queue = iter(units)
+
+        async def worker() -> None:
+            for unit in queue:
+                await self._attempt(unit)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(worker())
+        return self.totals
+
+    async def _attempt(self, unit: Unit) -> None:
+        """One unit, again and again while the database is away or a worker process has died."""
+        patiently = AsyncRetrying(
+            retry=retry_if_exception_type((OperationalError, InterfaceError, BrokenProcessPool)),
+            wait=wait_random_exponential(multiplier=0.5, max=10),
+            stop=stop_after_delay(DATABASE_PATIENCE_S),
+            before_sleep=before_sleep_log(logger, logging.WARNING),
+            reraise=True,
+        )
+        try:
+            await patiently(self._claim_and_fill, unit)
+        except* _StepFailed as failures:
+            self.totals.failed += 1
+            reason = "; ".join(sorted({str(failure) for failure in failures.exceptions}))
+            self.totals.errors.append(f"{unit.symbol.name} {unit.month}: {reason}")
+            logger.warning("%s %s is left for later: %s", unit.symbol.name, unit.month, reason)
+
+    async def _claim_and_fill(self, unit: Unit) -> None:
+        if not await database_sync_to_async(month_claim)(symbol_id=unit.symbol.id, month=unit.month):
+            self.totals.skipped += 1
+            return
+        try:
+            await self._fill(unit)
+        finally:
+            await database_sync_to_async(month_release)(symbol_id=unit.symbol.id, month=unit.month)
+        self.totals.units += 1
+        self._on_progress(self.totals)
+
+    async def _fill(self, unit: Unit) -> None:
+        tried: set[Step] = set()
+        today = day_of(self._exchange.now())
+        while True:
+            have = await self._have(unit)
+            steps = plan(unit.want, have, today=today, tried=tried, has_rest=self._exchange.rest is not None)
+            if not steps:
+                break
+            await self._take(unit, steps, gaps(unit.want, have))
+            tried.update(steps)
+        done_asking = [day for day in gaps(unit.want, have) if self._is_final(day, today, tried)]
+        if done_asking:
+            await database_sync_to_async(days_settle)(
+                symbol=unit.symbol, days=done_asking, line="every source was asked; none has more"
+            )
+
+    async def _have(self, unit: Unit) -> dict[dt.date, DayEntry]:
+        return await database_sync_to_async(ledger_days)(symbol=unit.symbol, window=unit.want)
+
+    def _is_final(self, day: dt.date, today: dt.date, tried: set[Step]) -> bool:
+        if self._exchange.rest is not None:
+            return day < today and RestDay(day) in tried
+        return DailyFile(day) in tried and (today - day).days > _ARCHIVE_LATE_DAYS
+
+    async def _take(self, unit: Unit, steps: Sequence[Step], missing: Sequence[dt.date]) -> None:
+        """Take the steps at once; those that fail are raised together when all are done."""
+        results = await asyncio.gather(*(self._take_one(unit, step, missing) for step in steps), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, Exception)]
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, _StepFailed):
+                raise result
+        if failures:
+            raise ExceptionGroup("steps failed", failures)
+
+    async def _take_one(self, unit: Unit, step: Step, missing: Sequence[dt.date]) -> None:
+        name = unit.symbol.name
+        match step:
+            case MonthlyFile(month):
+                await self._file(unit, monthly_path(name, month), month.window, Source.MONTHLY, missing)
+            case DailyFile(day):
+                await self._file(unit, daily_path(name, day), TimeWindow.of_day(day), Source.DAILY, [day])
+            case RestDay(day):
+                await self._rest_day(unit, day)
+        self._on_progress(self.totals)
+
+    async def _file(
+        self, unit: Unit, path: str, window: TimeWindow, source: Source, missing: Sequence[dt.date]
+    ) -> None:
+        try:
+            file = await self._exchange.archive.fetch(path)
+        except ExchangeError as error:
+            await self._no_answer(unit, missing, error)
+            return
+        job = FileJob(unit.symbol.id, path, file.sha256, file.body, window, source)
+        stored = await self._workers.run(store_file, job)
+        if stored.refusal:
+            await self._note(unit, missing, stored.refusal)
+        self.totals.add(stored, file.size)
+
+    async def _rest_day(self, unit: Unit, day: dt.date) -> None:
+        assert self._exchange.rest is not None, "the plan has no such step without REST"  # noqa: S101
+        span = await database_sync_to_async(missing_span)(
+            symbol_id=unit.symbol.id, window=TimeWindow.of_day(day).intersect(unit.want)
+        )
+        if span is None:
+            return
+        try:
+            frame = await self._exchange.rest.klines(unit.symbol.name, span)
+        except ExchangeError as error:
+            await self._no_answer(unit, [day], error)
+            return
+        self.totals.add(await self._workers.run(store_frame, FrameJob(unit.symbol.id, frame, Source.REST)))
+
+    async def _no_answer(self, unit: Unit, days: Sequence[dt.date], error: ExchangeError) -> None:
+        """Write down why a source brought nothing; raise if that says nothing about what it has."""
+        await self._note(unit, days, str(error))
+        if decide(error) is not Move.NEXT_TIER and not isinstance(error, UnknownSymbol):
+            raise _StepFailed(str(error)) from error
+
+    async def _note(self, unit: Unit, days: Sequence[dt.date], line: str) -> None:
+        await database_sync_to_async(days_note)(symbol=unit.symbol, days=days, line=line)

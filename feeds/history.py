@@ -1,0 +1,104 @@
+"""What history is wanted and not there yet, and the runs that fetch it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from feeds.backfill import Backfill, Totals, Unit
+from feeds.exchange import Exchange, open_exchange
+from feeds.processes import WorkerPool
+from market.domain.window import MINUTE_MS, TimeWindow
+from market.models import Symbol
+from market.selectors.ledger import days_done_by_month, wanted_window
+from market.selectors.symbols import symbols_tracked
+from market.services.claims import history_runner_claim, history_runner_release
+
+logger = logging.getLogger(__name__)
+
+# Units between two looks at the wishes: a symbol that is tracked meanwhile does not wait for all the others.
+_UNITS_A_ROUND: Final = 24
+
+
+def pending_units(windows: Sequence[tuple[Symbol, TimeWindow]]) -> list[Unit]:
+    """The months in which a symbol lacks days of its window: the newest first, and each month across all symbols, so
+    that charts have their right edge early and writes meet in few chunks."""
+    done = days_done_by_month({symbol.id: window for symbol, window in windows})
+    units = [
+        Unit(symbol, month, part)
+        for symbol, window in windows
+        for month in window.months()
+        if len((part := month.window.intersect(window)).days()) > done.get((symbol.id, month), 0)
+    ]
+    return sorted(units, key=lambda unit: (unit.month, unit.symbol.name), reverse=True)
+
+
+async def history_load(
+    *,
+    symbols: Sequence[Symbol],
+    limits: TimeWindow | None = None,
+    on_progress: Callable[[Totals], None] = lambda _: None,
+    on_units: Callable[[Sequence[Unit]], None] = lambda _: None,
+) -> Totals:
+    """Fetch what these symbols lack of their wanted history, or of `limits` (ms) in its place, and report.
+
+    `on_units` gets what will be fetched, `on_progress` the totals after each step.
+    """
+    async with _open() as (exchange, workers):
+        now = exchange.now()
+
+        def pending() -> list[Unit]:
+            return pending_units([(symbol, _window(symbol, now, limits)) for symbol in symbols])
+
+        units = await database_sync_to_async(pending)()
+        on_units(units)
+        return await Backfill(exchange, workers, on_progress=on_progress).run(units, at_once=_at_once(exchange))
+
+
+async def history_fill() -> Totals | None:
+    """Fetch what all tracked symbols lack, until nothing is left to try; None when another worker is at it.
+
+    Symbols that are tracked meanwhile are taken up in the next round, so the signal that one was may find a run under
+    way and need not start another.
+    """
+    if not await database_sync_to_async(history_runner_claim)():
+        return None
+    try:
+        async with _open() as (exchange, workers):
+            run = Backfill(exchange, workers)
+            attempted: set[tuple[int, TimeWindow]] = set()
+            while units := await database_sync_to_async(_next_round)(exchange.now(), attempted):
+                attempted.update((unit.symbol.id, unit.month.window) for unit in units)
+                await run.run(units, at_once=_at_once(exchange))
+            return run.totals
+    finally:
+        await database_sync_to_async(history_runner_release)()
+
+
+def _next_round(now: int, attempted: set[tuple[int, TimeWindow]]) -> list[Unit]:
+    windows = [(symbol, wanted_window(symbol, now)) for symbol in symbols_tracked()]
+    units = [unit for unit in pending_units(windows) if (unit.symbol.id, unit.month.window) not in attempted]
+    return units[:_UNITS_A_ROUND]
+
+
+@asynccontextmanager
+async def _open() -> AsyncIterator[tuple[Exchange, WorkerPool]]:
+    async with WorkerPool(settings.STORE_PROCESSES) as workers, open_exchange() as exchange:
+        yield exchange, workers
+
+
+def _window(symbol: Symbol, now: int, limits: TimeWindow | None) -> TimeWindow:
+    if limits is None:
+        return wanted_window(symbol, now)
+    closed = TimeWindow(0, now // MINUTE_MS * MINUTE_MS)
+    return closed.intersect(symbol.life).intersect(limits)
+
+
+def _at_once(exchange: Exchange) -> int:
+    """Enough units to keep every way out and every process busy, and no more: each may hold a file in memory."""
+    return exchange.download_slots + settings.STORE_PROCESSES + 1

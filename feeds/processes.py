@@ -1,0 +1,80 @@
+"""Processes beside the event loop for the work that costs processor time."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Self, TypeVar
+
+import django
+from django.conf import settings
+from django.db import connection
+
+# Nothing here may import a model: a new process imports this module before Django is set up in it.
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+class WorkerPool:
+    """A few processes that run such jobs. Use as an asynchronous context manager."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._executor: ProcessPoolExecutor | None = None
+
+    async def __aenter__(self) -> Self:
+        self._start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+
+    async def run(self, job: Callable[[Argument], Result], argument: Argument) -> Result:
+        """The job's result, or its exception. BrokenProcessPool when a process died; the next call has new ones."""
+        executor = self._executor or self._start()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, job, argument)
+        except BrokenProcessPool:
+            if self._executor is executor:
+                self._executor = None
+                executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+    def _start(self) -> ProcessPoolExecutor:
+        self._executor = ProcessPoolExecutor(
+            self._processes,
+            # A fresh interpreter: a fork would share the parent's database connection and its threads' locks.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_prepare,
+            initargs=(connection.settings_dict["NAME"],),
+        )
+        # Processes start with their first job; let that be now and not when the first file has come.
+        for _ in range(self._processes):
+            self._executor.submit(os.getpid)
+        return self._executor
+
+
+def _prepare(database: str) -> None:
+    """Set a process up: Django, on the parent's database, and an end with the parent's end."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
+    settings.DATABASES["default"]["NAME"] = database
+    django.setup()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot stop its processes, and they would wait for jobs for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -58,13 +58,19 @@ class DayEntry:
     def moved(self, source: Source, *, added: int, taken_from: dict[Source, int], conflicts: int) -> DayEntry:
         """The entry after `added` minutes came from a source, some of them in place of other sources' minutes.
 
-        A day that gained or changed minutes is open to questions again.
+        A day that gained or changed minutes is open to questions again. No more minutes are in conflict than are stored:
+        a batch that differs and loses may come any number of times.
         """
         rows = dict(self.rows)
         rows[source] = rows.get(source, 0) + added
         for previous, count in taken_from.items():
             rows[previous] = rows.get(previous, 0) - count
-        return replace(self, rows=rows, conflict_rows=self.conflict_rows + conflicts)
+        return replace(
+            self,
+            rows=rows,
+            conflict_rows=min(self.conflict_rows + conflicts, sum(rows.values())),
+            is_settled=self.is_settled and not added,
+        )
 
     def noted(self, line: str) -> DayEntry:
         """The entry with one more line of what happened; the oldest lines go, a repeated one stays once."""

@@ -22,18 +22,13 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, s
 
 from feeds.binance.endpoints import daily_path, monthly_path
 from feeds.binance.errors import ExchangeError, Move, UnknownSymbol, decide
+from feeds.destinations import Destination, Unit
 from feeds.exchange import Exchange
 from feeds.plan import DailyFile, MonthlyFile, RestDay, Step, gaps, plan
-from feeds.processes import WorkerPool
-from feeds.storing import FileJob, FrameJob, Stored, store_file, store_frame
-from market.domain.ledger import DayEntry
+from feeds.storing import FileJob, FrameJob, Stored
 from market.domain.source import Source
-from market.domain.window import Month, TimeWindow, day_of
-from market.models import Symbol
-from market.selectors.candles import missing_span
-from market.selectors.ledger import ledger_days
+from market.domain.window import TimeWindow, day_of
 from market.services.claims import month_claim, month_release
-from market.services.ledger import days_note, days_settle
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +37,6 @@ DATABASE_PATIENCE_S: Final = 300.0
 # The archive has been weeks late with a daily file (binance-public-data#440). Where nobody else can be asked, a day
 # that it does not have counts as missing for good only after this time.
 _ARCHIVE_LATE_DAYS: Final = 35
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One symbol's month, as far as it is wanted: the piece of work that one worker does at a time."""
-
-    symbol: Symbol
-    month: Month
-    want: TimeWindow
 
 
 @dataclass(slots=True)
@@ -80,14 +66,14 @@ class _StepFailed(Exception):
 
 
 class Backfill:
-    """Runs units with the given exchange and worker processes."""
+    """Fetches units from an exchange for a destination."""
 
     def __init__(
-        self, exchange: Exchange, workers: WorkerPool, *, on_progress: Callable[[Totals], None] = lambda _: None
+        self, exchange: Exchange, destination: Destination, *, on_progress: Callable[[Totals], None] = lambda _: None
     ) -> None:
         """`on_progress` is called after every step with what the run has done so far."""
         self._exchange = exchange
-        self._workers = workers
+        self._destination = destination
         self._on_progress = on_progress
         self.totals = Totals()
 
@@ -140,7 +126,7 @@ class Backfill:
         tried: set[Step] = set()
         today = day_of(self._exchange.now())
         while True:
-            have = await self._have(unit)
+            have = await self._destination.have(unit)
             steps = plan(unit.want, have, today=today, tried=tried, has_rest=self._exchange.rest is not None)
             if not steps:
                 break
@@ -148,12 +134,7 @@ class Backfill:
             tried.update(steps)
         done_asking = [day for day in gaps(unit.want, have) if self._is_final(day, today, tried)]
         if done_asking:
-            await database_sync_to_async(days_settle)(
-                symbol=unit.symbol, days=done_asking, line="every source was asked; none has more"
-            )
-
-    async def _have(self, unit: Unit) -> dict[dt.date, DayEntry]:
-        return await database_sync_to_async(ledger_days)(symbol=unit.symbol, window=unit.want)
+            await self._destination.settle(unit, done_asking)
 
     def _is_final(self, day: dt.date, today: dt.date, tried: set[Step]) -> bool:
         if self._exchange.rest is not None:
@@ -190,16 +171,14 @@ class Backfill:
             await self._no_answer(unit, missing, error)
             return
         job = FileJob(unit.symbol.id, path, file.sha256, file.body, window, source)
-        stored = await self._workers.run(store_file, job)
+        stored = await self._destination.take_file(unit, job)
         if stored.refusal:
-            await self._note(unit, missing, stored.refusal)
+            await self._destination.note(unit, missing, stored.refusal)
         self.totals.add(stored, file.size)
 
     async def _rest_day(self, unit: Unit, day: dt.date) -> None:
         assert self._exchange.rest is not None, "the plan has no such step without REST"  # noqa: S101
-        span = await database_sync_to_async(missing_span)(
-            symbol_id=unit.symbol.id, window=TimeWindow.of_day(day).intersect(unit.want)
-        )
+        span = await self._destination.missing(unit, day)
         if span is None:
             return
         try:
@@ -207,13 +186,11 @@ class Backfill:
         except ExchangeError as error:
             await self._no_answer(unit, [day], error)
             return
-        self.totals.add(await self._workers.run(store_frame, FrameJob(unit.symbol.id, frame, Source.REST)))
+        job = FrameJob(unit.symbol.id, frame, Source.REST)
+        self.totals.add(await self._destination.take_frame(unit, job))
 
     async def _no_answer(self, unit: Unit, days: Sequence[dt.date], error: ExchangeError) -> None:
         """Write down why a source brought nothing; raise if that says nothing about what it has."""
-        await self._note(unit, days, str(error))
+        await self._destination.note(unit, days, str(error))
         if decide(error) is not Move.NEXT_TIER and not isinstance(error, UnknownSymbol):
             raise _StepFailed(str(error)) from error
-
-    async def _note(self, unit: Unit, days: Sequence[dt.date], line: str) -> None:
-        await database_sync_to_async(days_note)(symbol=unit.symbol, days=days, line=line)

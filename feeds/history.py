@@ -10,7 +10,8 @@ from typing import Final
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from feeds.backfill import Backfill, Totals, Unit
+from feeds.backfill import Backfill, Totals
+from feeds.destinations import Database, Unit
 from feeds.exchange import Exchange, open_exchange
 from feeds.processes import WorkerPool
 from market.domain.window import MINUTE_MS, TimeWindow
@@ -57,7 +58,9 @@ async def history_load(
 
         units = await database_sync_to_async(pending)()
         on_units(units)
-        return await Backfill(exchange, workers, on_progress=on_progress).run(units, at_once=_at_once(exchange))
+        return await Backfill(exchange, Database(workers), on_progress=on_progress).run(
+            units, at_once=_at_once(exchange)
+        )
 
 
 async def history_fill() -> Totals | None:
@@ -70,7 +73,7 @@ async def history_fill() -> Totals | None:
         return None
     try:
         async with _open() as (exchange, workers):
-            run = Backfill(exchange, workers)
+            run = Backfill(exchange, Database(workers))
             attempted: set[tuple[int, TimeWindow]] = set()
             while units := await database_sync_to_async(_next_round)(exchange.now(), attempted):
                 attempted.update((unit.symbol.id, unit.month.window) for unit in units)

@@ -44,13 +44,14 @@ def candles_ingest(
     batch: CandleBatch,
     source: Source,
     file: LoadedFile | None = None,
+    corrects: bool = False,
     durable: bool = True,
 ) -> Ingested:
     """Store closed minutes and bring all that follows from them up to date; all of it or, on any error, nothing.
 
     May be repeated and may overlap: see `market.domain.merge` for who wins. `file` is the archive file the rows came
     from (then all are of one symbol) and is recorded beside them; where it was loaded before with another digest, it
-    is a newer issue and corrects what the older one brought. `durable=False` may lose the whole batch, ledger included,
+    is a newer issue and corrects what the older one brought; `corrects` says the same of any other batch. `durable=False` may lose the whole batch, ledger included,
     when the server dies within a second: for what can be fetched again. Raises ValueError for a batch that is not
     ordered.
     """
@@ -69,7 +70,7 @@ def candles_ingest(
             Interval.D1.cover(TimeWindow(int(batch.frame.time[0]), int(batch.frame.time[-1]) + 1)),
         )
         is_newer_issue = file is not None and ledger.read_digest(file.path) not in {None, file.sha256}
-        verdict = _write_minutes(batch, source, is_fresh=is_fresh, supersede=is_newer_issue)
+        verdict = _write_minutes(batch, source, is_fresh=is_fresh, supersede=corrects or is_newer_issue)
         _refresh_rollups(batch, verdict, is_fresh=is_fresh)
         file_id = ledger.write_file(symbols[0], file) if file else None
         _write_ledger(batch, source, verdict, file_id)

@@ -43,8 +43,9 @@ class PaceLimits:
 
     @property
     def burst_ms(self) -> float:
-        """How far the schedule may run ahead of the clock before a request has to wait."""
-        return self.spacing_ms * (self.burst - 1)
+        """How far the schedule may run ahead of the clock before a request has to wait: half-way between the last
+        request of a burst and the one too many, where no rounding decides."""
+        return self.spacing_ms * (self.burst - 0.5)
 
 
 LIMITS: Final = PaceLimits()

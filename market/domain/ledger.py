@@ -58,7 +58,7 @@ class DayEntry:
     def moved(self, source: Source, *, added: int, taken_from: dict[Source, int], conflicts: int) -> DayEntry:
         """The entry after `added` minutes came from a source, some of them in place of other sources' minutes.
 
-        A day that gained or changed minutes is open to questions again. No more minutes are in conflict than are stored:
+        A day that gained or changed minutes is open to questions again. Never more minutes are in conflict than stored:
         a batch that differs and loses may come any number of times.
         """
         rows = dict(self.rows)

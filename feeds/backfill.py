@@ -11,20 +11,23 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from feeds.binance.endpoints import daily_path, monthly_path
 from feeds.binance.errors import ExchangeError, Move, UnknownSymbol, decide
 from feeds.destinations import Destination, Unit
-from feeds.exchange import Exchange
+from feeds.exchange import Exchange, open_exchange
 from feeds.plan import DailyFile, MonthlyFile, RestDay, Step, gaps, plan
+from feeds.processes import WorkerPool
 from feeds.storing import FileJob, FrameJob, Stored
 from market.domain.source import Source
 from market.domain.window import TimeWindow, day_of
@@ -69,11 +72,18 @@ class Backfill:
     """Fetches units from an exchange for a destination."""
 
     def __init__(
-        self, exchange: Exchange, destination: Destination, *, on_progress: Callable[[Totals], None] = lambda _: None
+        self,
+        exchange: Exchange,
+        destination: Destination,
+        *,
+        monthly_files: bool = True,
+        on_progress: Callable[[Totals], None] = lambda _: None,
     ) -> None:
-        """`on_progress` is called after every step with what the run has done so far."""
+        """Without `monthly_files` the daily ones are asked in their place. `on_progress` is called after every step
+        with what the run has done so far."""
         self._exchange = exchange
         self._destination = destination
+        self._monthly_files = monthly_files
         self._on_progress = on_progress
         self.totals = Totals()
 
@@ -123,7 +133,7 @@ class Backfill:
         self._on_progress(self.totals)
 
     async def _fill(self, unit: Unit) -> None:
-        tried: set[Step] = set()
+        tried: set[Step] = set() if self._monthly_files else {MonthlyFile(unit.month)}
         today = day_of(self._exchange.now())
         while True:
             have = await self._destination.have(unit)
@@ -132,9 +142,8 @@ class Backfill:
                 break
             await self._take(unit, steps, gaps(unit.want, have))
             tried.update(steps)
-        done_asking = [day for day in gaps(unit.want, have) if self._is_final(day, today, tried)]
-        if done_asking:
-            await self._destination.settle(unit, done_asking)
+        exhausted = [day for day in gaps(unit.want, have) if self._is_final(day, today, tried)]
+        await self._destination.finish(unit, exhausted)
 
     def _is_final(self, day: dt.date, today: dt.date, tried: set[Step]) -> bool:
         if self._exchange.rest is not None:
@@ -194,3 +203,15 @@ class Backfill:
         await self._destination.note(unit, days, str(error))
         if decide(error) is not Move.NEXT_TIER and not isinstance(error, UnknownSymbol):
             raise _StepFailed(str(error)) from error
+
+
+@asynccontextmanager
+async def open_run() -> AsyncIterator[tuple[Exchange, WorkerPool]]:
+    """The exchange and the worker processes that a run needs."""
+    async with WorkerPool(settings.STORE_PROCESSES) as workers, open_exchange() as exchange:
+        yield exchange, workers
+
+
+def units_at_once(exchange: Exchange) -> int:
+    """Enough units to keep every way out and every process busy, and no more: each may hold a file in memory."""
+    return exchange.download_slots + settings.STORE_PROCESSES + 1

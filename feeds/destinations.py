@@ -44,8 +44,8 @@ class Destination(Protocol):
     async def note(self, unit: Unit, days: Sequence[dt.date], line: str) -> None:
         """Remember what happened on these days."""
 
-    async def settle(self, unit: Unit, days: Sequence[dt.date]) -> None:
-        """Every source was asked for these days, and none has more."""
+    async def finish(self, unit: Unit, exhausted: Sequence[dt.date]) -> None:
+        """All steps were taken. Of the exhausted days every source was asked, and none has more."""
 
 
 class Database:
@@ -70,7 +70,7 @@ class Database:
     async def note(self, unit: Unit, days: Sequence[dt.date], line: str) -> None:
         await database_sync_to_async(days_note)(symbol=unit.symbol, days=days, line=line)
 
-    async def settle(self, unit: Unit, days: Sequence[dt.date]) -> None:
-        await database_sync_to_async(days_settle)(
-            symbol=unit.symbol, days=days, line="every source was asked; none has more"
-        )
+    async def finish(self, unit: Unit, exhausted: Sequence[dt.date]) -> None:
+        if exhausted:
+            line = "every source was asked; none has more"
+            await database_sync_to_async(days_settle)(symbol=unit.symbol, days=exhausted, line=line)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from channels.db import database_sync_to_async
-from django.conf import settings
 
-from feeds.backfill import Backfill, Totals
+from feeds.backfill import Backfill, Totals, open_run, units_at_once
 from feeds.destinations import Database, Unit
-from feeds.exchange import Exchange, open_exchange
-from feeds.processes import WorkerPool
 from market.domain.window import MINUTE_MS, TimeWindow
 from market.models import Symbol
 from market.selectors.ledger import days_done_by_month, wanted_window
@@ -50,7 +46,7 @@ async def history_load(
 
     `on_units` gets what will be fetched, `on_progress` the totals after each step.
     """
-    async with _open() as (exchange, workers):
+    async with open_run() as (exchange, workers):
         now = exchange.now()
 
         def pending() -> list[Unit]:
@@ -59,7 +55,7 @@ async def history_load(
         units = await database_sync_to_async(pending)()
         on_units(units)
         return await Backfill(exchange, Database(workers), on_progress=on_progress).run(
-            units, at_once=_at_once(exchange)
+            units, at_once=units_at_once(exchange)
         )
 
 
@@ -72,12 +68,12 @@ async def history_fill() -> Totals | None:
     if not await database_sync_to_async(history_runner_claim)():
         return None
     try:
-        async with _open() as (exchange, workers):
+        async with open_run() as (exchange, workers):
             run = Backfill(exchange, Database(workers))
             attempted: set[tuple[int, TimeWindow]] = set()
             while units := await database_sync_to_async(_next_round)(exchange.now(), attempted):
                 attempted.update((unit.symbol.id, unit.month.window) for unit in units)
-                await run.run(units, at_once=_at_once(exchange))
+                await run.run(units, at_once=units_at_once(exchange))
             return run.totals
     finally:
         await database_sync_to_async(history_runner_release)()
@@ -89,19 +85,8 @@ def _next_round(now: int, attempted: set[tuple[int, TimeWindow]]) -> list[Unit]:
     return units[:_UNITS_A_ROUND]
 
 
-@asynccontextmanager
-async def _open() -> AsyncIterator[tuple[Exchange, WorkerPool]]:
-    async with WorkerPool(settings.STORE_PROCESSES) as workers, open_exchange() as exchange:
-        yield exchange, workers
-
-
 def _window(symbol: Symbol, now: int, limits: TimeWindow | None) -> TimeWindow:
     if limits is None:
         return wanted_window(symbol, now)
     closed = TimeWindow(0, now // MINUTE_MS * MINUTE_MS)
     return closed.intersect(symbol.life).intersect(limits)
-
-
-def _at_once(exchange: Exchange) -> int:
-    """Enough units to keep every way out and every process busy, and no more: each may hold a file in memory."""
-    return exchange.download_slots + settings.STORE_PROCESSES + 1

@@ -21,7 +21,8 @@ from market.services.candles import candles_ingest
 
 @dataclass(frozen=True, slots=True)
 class FileJob:
-    """A verified archive file of one symbol that is to be stored; `window` is the month or day it stands for."""
+    """A verified archive file of one symbol that is to be stored; `window` is the month or day it stands for.
+    `corrects`: see `candles_ingest`."""
 
     symbol_id: int
     path: str
@@ -29,6 +30,7 @@ class FileJob:
     body: bytes = field(repr=False)
     window: TimeWindow
     source: Source
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class FrameJob:
     symbol_id: int
     frame: CandleFrame
     source: Source
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,14 @@ class Stored:
 
 def store_file(job: FileJob) -> Stored:
     """Unpack, parse, check and store one file, whole or not at all."""
-    try:
-        frame = read_file(job)
-    except (BadFile, RefusedData) as refused:
-        return Stored(refusal=f"{file_name(job.path)} refused: {refused}")
-    if not len(frame):
-        return Stored(refusal=f"{file_name(job.path)} refused: it has no rows")
+    frame, refusal = parse_file(job)
+    if refusal:
+        return Stored(refusal=refusal)
     done = candles_ingest(
         batch=CandleBatch.of(job.symbol_id, frame),
         source=job.source,
         file=LoadedFile(job.path, job.sha256, len(job.body), len(frame)),
+        corrects=job.corrects,
         durable=False,
     )
     return Stored(len(frame), done.inserted, done.replaced, done.conflicts)
@@ -70,10 +71,14 @@ def store_file(job: FileJob) -> Stored:
 
 def store_frame(job: FrameJob) -> Stored:
     """Store minutes that are parsed already."""
-    done = candles_ingest(batch=CandleBatch.of(job.symbol_id, job.frame), source=job.source)
+    done = candles_ingest(batch=CandleBatch.of(job.symbol_id, job.frame), source=job.source, corrects=job.corrects)
     return Stored(len(job.frame), done.inserted, done.replaced, done.conflicts)
 
 
-def read_file(job: FileJob) -> CandleFrame:
-    """The rows of a file. Raises BadFile or RefusedData."""
-    return frame_from_csv(unzip_csv(job.body, member_name(job.path)), job.window)
+def parse_file(job: FileJob) -> tuple[CandleFrame, str]:
+    """Unpack, parse and check one file: its rows and an empty text, or no rows and why it was refused."""
+    try:
+        frame = frame_from_csv(unzip_csv(job.body, member_name(job.path)), job.window)
+    except (BadFile, RefusedData) as refused:
+        return CandleFrame.empty(), f"{file_name(job.path)} refused: {refused}"
+    return frame, "" if len(frame) else f"{file_name(job.path)} refused: it has no rows"

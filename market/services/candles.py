@@ -51,9 +51,9 @@ def candles_ingest(
 
     May be repeated and may overlap: see `market.domain.merge` for who wins. `file` is the archive file the rows came
     from (then all are of one symbol) and is recorded beside them; where it was loaded before with another digest, it
-    is a newer issue and corrects what the older one brought; `corrects` says the same of any other batch. `durable=False` may lose the whole batch, ledger included,
-    when the server dies within a second: for what can be fetched again. Raises ValueError for a batch that is not
-    ordered.
+    is a newer issue and corrects what the older one brought. `corrects` says the same of any other batch.
+    `durable=False` may lose the whole batch, ledger included, when the server dies within a second: for what can be
+    fetched again. Raises ValueError for a batch that is not ordered.
     """
     if not len(batch):
         return Ingested(0, 0, 0)

@@ -47,6 +47,9 @@ _DELETE: Final = sql.SQL(
     " WHERE symbol_id = gone.id AND time = gone.at AND time >= %s AND time <= %s"
 )
 
+# Primary key range; the bounds leave the window's chunks.
+_DELETE_RANGE: Final = sql.SQL("DELETE FROM {table} WHERE symbol_id = %s AND time >= %s AND time < %s")
+
 Range = tuple[int, TimeWindow]
 
 
@@ -117,6 +120,15 @@ def delete(interval: Interval, symbol_id: IntArray, time: IntArray) -> None:
     times = [to_datetime(at) for at in time.tolist()]
     with connection.cursor() as cursor:
         cursor.execute(_DELETE.format(table=TABLES[interval]), [symbol_id.tolist(), times, min(times), max(times)])
+
+
+def delete_range(interval: Interval, symbol_id: int, window: TimeWindow) -> None:
+    """Remove the symbol's bars that open inside the window."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _DELETE_RANGE.format(table=TABLES[interval]),
+            [symbol_id, to_datetime(window.start), to_datetime(window.end)],
+        )
 
 
 def ranges_of(interval: Interval, symbol_id: IntArray, buckets: IntArray) -> list[Range]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from market.domain.batch import CandleBatch
-from market.domain.frame import CandleFrame
 from market.domain.source import LoadedFile, Source
 from market.models import LedgerDay
 from market.services.candles import candles_ingest
@@ -18,6 +15,7 @@ from tests.support.candles import issue, make_symbol, ms
 from tests.support.database import delete_candles
 from tests.support.expected_store import INTERVALS, ExpectedStore, Key, Values
 from tests.support.stored import bars_by_time_bucket, stored_bars, stored_ledger, stored_sources
+from tests.support.strategies import candles, decimals, frame_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,26 +24,6 @@ MINUTE = 60_000
 EDGES = [ms("2024-02-01"), ms("2024-02-05"), ms("2024-02-03"), ms("2024-02-02T09:05")]
 MINUTES = [edge + step * MINUTE for edge in EDGES for step in (-61, -6, -5, -2, -1, 0, 1, 4, 5, 14, 15, 60)]
 SYMBOLS = 2
-
-
-def decimals(greatest: int, places: int) -> st.SearchStrategy[float]:
-    """The float nearest to a decimal with up to so many places."""
-    return st.builds(
-        lambda units, shift: float(Decimal(units).scaleb(-shift)),
-        st.integers(0, greatest * 10**places),
-        st.integers(0, places),
-    ).filter(lambda value: value <= greatest)
-
-
-@st.composite
-def candles(draw: st.DrawFn) -> Values:
-    prices = sorted(draw(st.lists(decimals(100_000, 8), min_size=4, max_size=4)))
-    swap = draw(st.booleans())
-    opened, closed = (prices[2], prices[1]) if swap else (prices[1], prices[2])
-    # Up to a hundred of these in a month stay below 2**53 units of 10**-8.
-    volume, taker = draw(decimals(400_000, 8)), draw(decimals(400_000, 8))
-    quote, taker_quote = draw(decimals(400_000, 8)), draw(decimals(400_000, 8))
-    return opened, prices[3], prices[0], closed, volume, quote, taker, taker_quote, draw(st.integers(0, 10_000))
 
 
 # Few different candles, so that batches often agree.
@@ -57,7 +35,8 @@ A_CANDLE = st.one_of(
             (11.0, 11.0, 11.0, 11.0, 0.0, 0.0, 0.0, 0.0, 0),
         ]
     ),
-    candles(),
+    # A hundred of these in a month stay where floats tell eight places apart.
+    candles(decimals(400_000, 8)),
 )
 
 
@@ -74,7 +53,7 @@ def batches(draw: st.DrawFn) -> tuple[dict[Key, Values], Source, LoadedFile | No
 def as_batch(rows: dict[Key, Values]) -> CandleBatch:
     symbols = sorted({symbol for symbol, _ in rows})
     return CandleBatch.concat(
-        (symbol, CandleFrame.from_rows((time, *rows[owner, time]) for owner, time in sorted(rows) if owner == symbol))
+        (symbol, frame_of({time: values for (owner, time), values in rows.items() if owner == symbol}))
         for symbol in symbols
     )
 

@@ -1,0 +1,84 @@
+"""What a day's entry says."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.domain.ledger import DayEntry, expected_minutes
+from market.domain.source import DayState, Source
+from market.domain.window import DAY_MS, TimeWindow, day_start
+
+DAY = dt.date(2024, 2, 1)
+COUNTS = st.dictionaries(st.sampled_from(Source), st.integers(0, 400))
+
+
+@pytest.mark.parametrize(
+    ("entry", "state"),
+    [
+        (DayEntry(DAY, 1_440), DayState.MISSING),
+        (DayEntry(DAY, 1_440, is_settled=True), DayState.EMPTY),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_439}), DayState.PARTIAL),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_439}, is_settled=True), DayState.PARTIAL),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_439}, conflict_rows=3), DayState.PARTIAL),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_440}), DayState.ARCHIVE),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_000, Source.MONTHLY: 440}), DayState.ARCHIVE),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_439, Source.REST: 1}), DayState.REST),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_438, Source.REST: 1, Source.LIVE: 1}), DayState.LIVE),
+        (DayEntry(DAY, 1_440, {Source.LIVE: 0, Source.DAILY: 1_440}), DayState.ARCHIVE),
+        (DayEntry(DAY, 1_440, {Source.DAILY: 1_440}, conflict_rows=1), DayState.CONFLICT),
+        (DayEntry(DAY, 60, {Source.DAILY: 60}), DayState.ARCHIVE),
+    ],
+)
+def test_the_state_follows_from_counts(entry: DayEntry, state: DayState) -> None:
+    assert entry.state == state
+
+
+@given(COUNTS, st.integers(0, 1_440), st.booleans())
+def test_a_day_needs_work_until_it_is_whole_or_settled(rows: dict[Source, int], expected: int, settled: bool) -> None:
+    entry = DayEntry(DAY, expected, rows, is_settled=settled)
+    assert entry.needs_work == (sum(rows.values()) < expected and not settled)
+
+
+@given(COUNTS, st.sampled_from(Source), st.integers(0, 100), st.integers(0, 100))
+def test_minutes_that_change_their_source_are_counted_once(
+    rows: dict[Source, int], source: Source, new: int, better: int
+) -> None:
+    taken = {held: min(count, better) for held, count in rows.items() if held is not source}
+    entry = DayEntry(DAY, 1_440, rows).moved(source, added=new + sum(taken.values()), taken_from=taken, conflicts=0)
+    assert entry.total == sum(rows.values()) + new
+    assert all(entry.rows[held] == rows[held] - count for held, count in taken.items())
+
+
+def test_a_conflict_that_is_reported_again_and_again_never_exceeds_the_days_minutes() -> None:
+    entry = DayEntry(DAY, 1_440, {Source.DAILY: 1_440})
+    for _ in range(40):
+        entry = entry.moved(Source.MONTHLY, added=0, taken_from={}, conflicts=1_000)
+    assert entry.conflict_rows == 1_440
+
+
+def test_a_settled_day_that_gains_minutes_is_open_again() -> None:
+    entry = DayEntry(DAY, 1_440, is_settled=True)
+    assert not entry.moved(Source.LIVE, added=1, taken_from={}, conflicts=0).is_settled
+    assert entry.moved(Source.LIVE, added=0, taken_from={}, conflicts=0).is_settled
+
+
+def test_a_note_keeps_its_newest_lines_each_once() -> None:
+    entry = DayEntry(DAY, 1_440)
+    for number in range(20):
+        entry = entry.noted(f"line {number}")
+    again = entry.noted("line 15")
+    assert again.note.splitlines()[-2:] == ["line 19", "line 15"]
+    assert again.note.count("line 15") == 1
+    assert len(again.note.splitlines()) == len(entry.note.splitlines()) == 12
+
+
+@given(st.integers(-DAY_MS, 2 * DAY_MS), st.integers(0, 3 * DAY_MS))
+def test_the_minutes_expected_are_those_of_the_day_that_the_symbol_lived(offset: int, length: int) -> None:
+    start = day_start(DAY)
+    life = TimeWindow(start + offset, start + offset + length)
+    lived = sum(life.start <= start + minute * 60_000 < life.end for minute in range(1_440))
+    assert expected_minutes(DAY, life) == lived

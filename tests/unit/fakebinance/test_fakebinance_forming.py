@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from feeds.fakebinance.bars import COLUMNS, MINUTE_MS, Bars
@@ -29,7 +31,7 @@ def steps(final: Bars) -> list[Bars]:
 def test_amounts_never_fall_and_the_range_only_widens(symbol: str) -> None:
     for final in minutes(symbol):
         shown = [step for step in steps(final) if step.trade_count[0]]
-        for before, after in zip(shown, shown[1:], strict=False):
+        for before, after in itertools.pairwise(shown):
             assert all(getattr(before, name)[0] <= getattr(after, name)[0] for name in _AMOUNTS)
             assert before.high[0] <= after.high[0] <= final.high[0]
             assert before.low[0] >= after.low[0] >= final.low[0]

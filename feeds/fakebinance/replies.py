@@ -50,8 +50,11 @@ class SentFile(web.StreamResponse):
         self.content_length = path.stat().st_size
 
     async def send(self, request: web.Request) -> None:
-        """Send headers and file. ConnectionError if the client has gone."""
+        """Send headers and, but for HEAD, the file. ConnectionError if the client has gone."""
         await self.prepare(request)
+        if request.method == "HEAD":
+            await self.write_eof()
+            return
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
@@ -64,8 +67,8 @@ async def deliver(request: web.Request, reply: Reply, faults: Sequence[Fault] = 
     """Send the reply, damaged in the ways of the delivery faults among `faults`."""
     damage = {fault.name: fault.params for fault in faults if fault.name in _DELIVERY}
     if not damage:
-        if reply.file is None or request.method == "HEAD":
-            return _plain(request, reply)
+        if reply.file is None:
+            return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
         sent = SentFile(reply.file, headers=reply.headers)
         await sent.send(request)
         return sent
@@ -90,15 +93,6 @@ async def deliver(request: web.Request, reply: Reply, faults: Sequence[Fault] = 
         _abort(request)
         return response
     await response.write_eof()
-    return response
-
-
-def _plain(request: web.Request, reply: Reply) -> web.Response:
-    response = web.Response(status=reply.status, headers=reply.headers)
-    if request.method == "HEAD" and reply.file is not None:
-        response.content_length = reply.file.stat().st_size
-    else:
-        response.body = reply.body
     return response
 
 

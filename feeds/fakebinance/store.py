@@ -66,7 +66,7 @@ class ZipStore:
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
         self._kept: OrderedDict[str, StoredObject] = OrderedDict()
-        self._kept_bytes = 0
+        self.kept_bytes = 0
 
     def close(self) -> None:
         if self._temporary:
@@ -134,10 +134,10 @@ class ZipStore:
 
     def _keep(self, identity: str, stored: StoredObject) -> None:
         self._kept[identity] = stored
-        self._kept_bytes += stored.size
-        while self._kept_bytes > self._limit_bytes and len(self._kept) > 1:
+        self.kept_bytes += stored.size
+        while self.kept_bytes > self._limit_bytes and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
-            self._kept_bytes -= oldest.size
+            self.kept_bytes -= oldest.size
             oldest.path.unlink(missing_ok=True)
 
 

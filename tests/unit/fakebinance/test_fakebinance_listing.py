@@ -35,7 +35,7 @@ class Shelf:
 
 def listed(keys: Sequence[str], faults: FaultBook | None = None, **query: str) -> ET.Element:
     host = ArchiveHost(Shelf(keys), faults or FaultBook(Clock(0, speed=0)))
-    reply = host.listing(query)
+    reply = host.listing({name.replace("_", "-"): value for name, value in query.items()})
     assert reply.status == 200
     return ET.fromstring(reply.body)  # noqa: S314  (our own text)
 
@@ -88,12 +88,12 @@ def test_the_next_marker_is_given_with_a_delimiter_only() -> None:
 
 
 def test_a_smaller_page_may_be_asked_for() -> None:
-    page = listed(["a", "b", "c"], **{"max-keys": "2"})
+    page = listed(["a", "b", "c"], max_keys="2")
     assert texts(page, "Contents/Key") == ["a", "b"]
 
 
 def test_an_exactly_full_page_is_not_truncated() -> None:
-    assert texts(listed(["a", "b"], **{"max-keys": "2"}), "IsTruncated") == ["false"]
+    assert texts(listed(["a", "b"], max_keys="2"), "IsTruncated") == ["false"]
 
 
 def test_a_file_that_a_lasting_fault_takes_away_is_not_listed() -> None:

@@ -190,7 +190,13 @@ def test_credentials_are_in_no_representation() -> None:
     ],
 )
 def test_a_wrong_setting_is_named_without_credentials(changes: dict[str, Any], name: str) -> None:
-    given = {"host": "proxy.test", "port_start": 10_001, "port_end": 10_003, "username": "us3r", "password": "pa55"}
+    given: dict[str, Any] = {
+        "host": "proxy.test",
+        "port_start": 10_001,
+        "port_end": 10_003,
+        "username": "us3r",
+        "password": "pa55",
+    }
     with pytest.raises(ValueError, match=name) as refusal:
         ProxySettings(**(given | changes))
     assert "pa55" not in str(refusal.value)

@@ -1,6 +1,6 @@
 # Everything runs in .venv and against private services under .local/ (see klineproject/local).
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench down clean .venv
+.PHONY: help run demo test check lock bench down clean .venv
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -12,10 +12,10 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv ## the product against the real exchange; Ctrl-C stops everything
-	$(call serve,run,Procfile)
+	$(call serve,run,Procfile,)
 
 demo: .venv ## the product against the exchange double; Ctrl-C stops everything
-	$(call serve,demo,Procfile.demo)
+	$(call serve,demo,Procfile.demo,$(DEMO))
 
 test: .venv ## all tests (ARGS="-k name" for some)
 	$(LOCAL) up test
@@ -29,6 +29,10 @@ check: .venv ## format, lint, types, import rules, migrations
 	$(BIN)/lint-imports
 	$(call INSTANCE,test) $(BIN)/python manage.py makemigrations --check --dry-run
 
+lock: .venv ## compile requirements/*.in to *.txt with hashes
+	cd requirements && for name in base dev; do ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	    --allow-unsafe --no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in || exit 1; done
+
 bench: .venv ## the measurements of tests/bench
 	$(LOCAL) up bench
 	$(call INSTANCE,bench) $(BIN)/pytest tests/bench -o addopts= -o timeout=0 -s $(ARGS)
@@ -40,13 +44,18 @@ clean: ## stop the services; remove their data, their programs and .venv
 	@if [ -d .local ]; then $(PYTHON) -m klineproject.local clean; fi
 	rm -rf .venv
 
-# $(1) instance, $(2) Procfile. The shell outlives Ctrl-C and SIGTERM, so that honcho ends its
+# The demo's exchange and what it tracks at its first start.
+EXCHANGE_PORT ?= 3001
+DEMO = EXCHANGE_PORT=$(EXCHANGE_PORT) BINANCE_ARCHIVE_URL=http://127.0.0.1:$(EXCHANGE_PORT) \
+    BINANCE_REST_URL=http://127.0.0.1:$(EXCHANGE_PORT) TRACKED_SYMBOL=BTCUSDT,ETHUSDT,SOLUSDT
+
+# $(1) instance, $(2) Procfile, $(3) settings. The shell outlives Ctrl-C and SIGTERM, so that honcho ends its
 # processes first and the services stop after them. A terminal's Ctrl-C reaches honcho by itself.
 define serve
 @trap : INT; trap 'kill -TERM $$pid' TERM; trap '$(LOCAL) down $(1)' EXIT; \
 $(LOCAL) up $(1) && \
 $(call INSTANCE,$(1)) $(BIN)/python manage.py migrate --verbosity 0 && \
-{ $(call INSTANCE,$(1)) $(BIN)/honcho start -f $(2) & pid=$$!; \
+{ $(call INSTANCE,$(1)) $(3) $(BIN)/honcho -e /dev/null -f $(2) start & pid=$$!; \
   while kill -0 $$pid 2>/dev/null; do wait $$pid; done; }
 endef
 

@@ -20,6 +20,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 INSTANCE: Final = os.environ.get("KLINE_INSTANCE", "run")
 
+# The later one wins: an operator's own server counts for the real thing, never for a demo or a test, which bring
+# theirs and would fill his with invented candles.
+_LOCAL_SERVICES: Final = BASE_DIR / ".local" / INSTANCE / "services.env"
+_OWN_FILE: Final = BASE_DIR / ".env"
+_ENV_FILES: Final = (_LOCAL_SERVICES, _OWN_FILE) if INSTANCE == "run" else (_OWN_FILE, _LOCAL_SERVICES)
+
 _SECRETS: Final = {"database_url", "redis_url", "proxy_username", "proxy_password", "secret_key"}
 _MAX_PROXIES: Final = 100
 
@@ -67,9 +73,7 @@ OptionalPort = Annotated[Port | None, BeforeValidator(lambda value: None if valu
 class Environment(BaseSettings):
     """Every setting there is; the README's table describes them."""
 
-    model_config = SettingsConfigDict(
-        env_file=(BASE_DIR / ".local" / INSTANCE / "services.env", BASE_DIR / ".env"), extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_file=_ENV_FILES, extra="ignore")
 
     # Services. `make run`, `make demo` and `make test` provide both by themselves.
     database_url: Annotated[SecretStr, AfterValidator(_database_url)]
@@ -95,6 +99,7 @@ class Environment(BaseSettings):
     store_processes: Annotated[int, Field(ge=0, le=32)] = 0
 
     # The web server.
+    host: str = "127.0.0.1"
     port: Port = 3000
     secret_key: SecretStr = SecretStr("")
     debug: bool = False

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from psycopg.conninfo import conninfo_to_dict
 
-from klineproject.environment import BASE_DIR, UnreadableSettings, read_environment
+from klineproject.environment import BASE_DIR, INSTANCE, UnreadableSettings, read_environment
 
 try:
     ENV: Final = read_environment()
@@ -18,6 +18,8 @@ except UnreadableSettings as unreadable:
     # traceback would hide the one line that matters.
     sys.exit(f"These settings cannot be used:\n{unreadable}")
 
+HOST = ENV.host
+PORT = ENV.port
 DEBUG = ENV.debug
 # A key for one process life signs nothing that outlives it. Several processes need a common one.
 SECRET_KEY = ENV.secret_key.get_secret_value() or secrets.token_urlsafe(50)
@@ -112,6 +114,16 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# A broker that is away must not hold up a web request: the nudge is lost, the schedule below finds the work.
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / ".local" / INSTANCE / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "read the exchange's list": {"task": "feeds.tasks.load_listing", "schedule": 3600.0},
+    "find and fill gaps": {"task": "feeds.tasks.fill_history", "schedule": 120.0},
+    # Daily files appear at about 08:35 UTC of the next day, sometimes much later: asked for every hour.
+    "confirm by the archive": {"task": "feeds.tasks.confirm_history", "schedule": 3600.0},
+}
 
 DATA_START = ENV.data_start
 TRACKED_SYMBOL = ENV.tracked_symbol
@@ -134,8 +146,15 @@ STORE_PROCESSES = ENV.store_processes or min(4, os.cpu_count() or 1)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "text"}},
+    "formatters": {
+        "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{asctime}{levelname}{name}{message}",
+            "style": "{",
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
         # One line a request, at INFO, from the HTTP client would bury everything else, and it prints proxy addresses.

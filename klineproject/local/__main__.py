@@ -10,7 +10,9 @@ Exit code 0, or 1 with a message on stderr.
 """
 
 import argparse
+import os
 import sys
+from collections.abc import Mapping
 
 from klineproject.local.errors import LocalError
 from klineproject.local.instance import Instance, instances
@@ -45,9 +47,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _carry_out(command: str, name: str | None) -> None:
     if command == "up" and name:
-        Instance(name, say=_say).up()
+        Instance(name, environ=_environ(name), say=_say).up()
     elif command == "env" and name:
-        services = Instance(name).services()
+        services = Instance(name, environ=_environ(name)).services()
         print(f"DATABASE_URL={services.database_url}\nREDIS_URL={services.redis_url}")
     elif command == "down":
         for instance in [Instance(name)] if name else instances():
@@ -60,6 +62,17 @@ def _carry_out(command: str, name: str | None) -> None:
             instance.destroy()
         remove_root(LOCAL)
         _say(f"removed {LOCAL}")
+
+
+def _environ(name: str) -> Mapping[str, str]:
+    """Where a service may be given: the environment and, for the real thing, .env. What a demo or a test writes must
+    not end up in the database that .env names."""
+    if name != "run":
+        return os.environ
+    from dotenv import dotenv_values  # noqa: PLC0415  (`down` and `clean` run without the virtual environment)
+
+    given = dotenv_values(LOCAL.parent / ".env")
+    return {**{key: value for key, value in given.items() if value}, **os.environ}
 
 
 def _print_status() -> None:

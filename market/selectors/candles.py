@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from market.domain.bar import BarRow
 from market.domain.interval import Interval
 from market.domain.window import DAY_MS, EARLIEST_MS, LATEST_MS, MINUTE_MS, TimeWindow, day_start
 from market.selectors.ledger import stored_days
 from market.store import candles, charts
-from market.store.charts import BarRow
 
 # Timeframes in many chunks: a read without a lower bound would make the planner look at each of them.
 _CHUNKED: Final = frozenset({Interval.M1, Interval.M5, Interval.M15})

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 from market.domain.ledger import DayEntry
 from market.domain.source import DayState
 from market.domain.window import MINUTE_MS, Month, TimeWindow, day_start
-from market.models import LedgerDay, Symbol
+from market.models import ArchiveFile, LedgerDay, Symbol
 from market.store import ledger
 
 _STORED = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
@@ -61,6 +61,32 @@ def stored_days(symbol_id: int) -> tuple[dt.date, dt.date] | None:
         .aggregate(first=Min("day"), last=Max("day"))
     )
     return None if found["first"] is None else (found["first"], found["last"])
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """An archive file that was loaded."""
+
+    symbol_id: int
+    path: str
+    sha256: str
+
+
+def recent_files(*, since: dt.datetime) -> list[RecordedFile]:
+    """The files loaded since then, of tracked symbols."""
+    files = ArchiveFile.objects.filter(loaded_at__gte=since, symbol__is_tracked=True)
+    return [RecordedFile(*row) for row in files.values_list("symbol_id", "path", "sha256")]
+
+
+def days_to_confirm(*, first: dt.date, before: dt.date) -> list[tuple[Symbol, dt.date]]:
+    """Days of tracked symbols, from `first` until before `before`, with minutes that rest on the stream or on REST."""
+    days = (
+        LedgerDay.objects.filter(day__gte=first, day__lt=before, symbol__is_tracked=True)
+        .filter(Q(live_rows__gt=0) | Q(rest_rows__gt=0))
+        .select_related("symbol")
+        .order_by("-day", "symbol__name")
+    )
+    return [(entry.symbol, entry.day) for entry in days]
 
 
 def days_done_by_month(windows: Mapping[int, TimeWindow]) -> dict[tuple[int, Month], int]:

@@ -109,10 +109,12 @@ def symbol_untrack(*, name: str) -> Symbol | None:
 
 
 def symbols_seed(*, names: Iterable[str], must_be_listed: bool = True) -> list[Symbol]:
-    """Track these names if nothing has ever been tracked: the first start. Raises as `symbol_track`."""
+    """Track these names if nothing has ever been tracked: the first start. All or, where one raises as `symbol_track`
+    does, none."""
     if Symbol.objects.filter(is_tracked=True).exists() or Symbol.objects.filter(days__isnull=False).exists():
         return []
-    return [symbol_track(name=name, must_be_listed=must_be_listed) for name in names]
+    with transaction.atomic():
+        return [symbol_track(name=name, must_be_listed=must_be_listed) for name in names]
 
 
 def _announce(symbol: Symbol) -> None:

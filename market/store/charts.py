@@ -12,6 +12,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 
+from market.domain.bar import BarRow
 from market.domain.interval import Interval
 from market.domain.window import TimeWindow, to_datetime
 from market.store.tables import PG_EPOCH_MS, TABLES
@@ -22,8 +23,6 @@ _NEWEST: Final = sql.SQL(
     " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s"
 )
 NEWEST: Final = {interval: _NEWEST.format(table=table).as_string() for interval, table in TABLES.items()}
-
-BarRow = tuple[int, float, float, float, float, float, float, float, int]
 
 
 class _Milliseconds(Loader):
@@ -38,8 +37,7 @@ class _Milliseconds(Loader):
 
 
 def newest(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> list[BarRow]:
-    """The newest `limit` bars that open inside the window, newest first, as (time, open, high, low, close, volume,
-    taker_buy_volume, quote_volume, trade_count)."""
+    """The newest `limit` bars that open inside the window, newest first."""
     connection.ensure_connection()
     with connection.wrap_database_errors, binary_cursor() as cursor:
         cursor.execute(

@@ -1,0 +1,78 @@
+"""Celery's side: each task calls one function and says what came of it.
+
+Nothing here has to arrive: the schedule (settings.CELERY_BEAT_SCHEDULE) compares wishes with what is stored, so a task
+that is lost with its worker or broker is made up for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.db import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerAway
+
+from feeds.binance.errors import ExchangeError
+from feeds.confirm import history_confirm
+from feeds.history import history_fill
+from feeds.listing import listing_load
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(
+    autoretry_for=(ExchangeError, OperationalError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    max_retries=20,
+)
+def load_listing() -> None:
+    """The exchange's list of symbols; on the first start the wishes of TRACKED_SYMBOL; then what is missing."""
+    changed = asyncio.run(listing_load())
+    logger.info("the exchange's list is read, %d symbols new or changed", changed)
+    fill_history.delay()
+
+
+@shared_task
+def fill_history() -> None:
+    """Whatever history the tracked symbols lack."""
+    totals = asyncio.run(history_fill())
+    if totals is None:
+        logger.debug("another worker is filling history")
+    elif totals.units or totals.failed:
+        logger.info(
+            "history: %d months of symbols looked at, %d failed, %d files, %d rows, %d of them new",
+            totals.units,
+            totals.failed,
+            totals.files,
+            totals.rows,
+            totals.inserted,
+        )
+
+
+@shared_task
+def confirm_history() -> None:
+    """Daily files of days that rest on the stream or REST, and files published anew."""
+    done = asyncio.run(history_confirm())
+    logger.info(
+        "confirmation: %d days by their daily files, %d files published anew, %d not to be had",
+        done.days,
+        done.reissued,
+        done.failed,
+    )
+
+
+@worker_ready.connect
+def _start(**_: object) -> None:
+    """A worker that starts does not wait for the schedule."""
+    load_listing.delay()
+
+
+def on_wish_changed(**_: object) -> None:
+    """Let a worker compare wishes with what is stored now. Should the broker be away, the schedule does it later."""
+    try:
+        fill_history.delay()
+    except BrokerAway as error:
+        logger.warning("the worker could not be told of a new wish, it will find it by itself: %s", error)

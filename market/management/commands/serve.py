@@ -1,0 +1,27 @@
+"""Serve the web application at HOST and PORT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Serve the web application: REST, admin."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.HOST, help="default: the setting HOST (%(default)s)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="default: the setting PORT (%(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        uvicorn.run(
+            "klineproject.asgi:application",
+            host=options["host"],
+            port=options["port"],
+            # The product logs what matters by itself; a line for each request would bury it.
+            access_log=False,
+            log_config=None,
+        )

@@ -38,6 +38,9 @@ class _Milliseconds(Loader):
 
 def newest(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> list[BarRow]:
     """The newest `limit` bars that open inside the window, newest first."""
+    # As Django's own cursor() does first: without it, a connection that the server closed since the last request is
+    # noticed only by a failed query.
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, binary_cursor() as cursor:
         cursor.execute(

@@ -39,3 +39,11 @@ def _no_candle_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
     from tests.support.database import truncate_candles
 
     truncate_candles()
+
+
+@pytest.fixture(autouse=True)
+def _ids_are_looked_up_anew() -> None:
+    """Each test has its own symbols, under numbers of its own."""
+    from market.api.lookup import forget_ids
+
+    forget_ids()

@@ -1,0 +1,135 @@
+"""The REST API that KlineChart front ends call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from market.api.errors import LengthRequired, UnknownSymbol
+from market.api.lookup import symbol_id_of
+from market.api.parsing import SmallJSONParser
+from market.api.serializers import HistoryOut, KlinesQuery, SymbolOut, SymbolWish, is_name
+from market.domain.window import to_datetime
+from market.selectors.candles import bar_is_closed, klines_list
+from market.selectors.ledger import history_progress
+from market.selectors.symbols import symbols_tracked
+from market.services.symbols import symbol_track, symbol_untrack
+
+# As the selector delivers it: time, open, high, low, close, volume, taker_buy_volume, quote_volume, trade_count.
+Bar = tuple[int, float, float, float, float, float, float, float, int]
+
+
+def wall_clock() -> int:
+    """Milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class ApiView(APIView):
+    """What all views here have in common: small JSON bodies and a clock, which a test replaces (`as_view(now=...)`)."""
+
+    parser_classes = (SmallJSONParser,)
+    now: Callable[[], int] = staticmethod(wall_clock)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
+
+
+class KlinesView(ApiView):
+    """GET: the newest bars of a symbol, oldest first."""
+
+    def get(self, request: Request, symbol: str) -> Response:
+        query = KlinesQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        wanted = query.validated_data
+        name, now = symbol.upper(), self.now()
+        symbol_id = symbol_id_of(name)
+        rows = klines_list(symbol_id=symbol_id, now=now, **wanted)
+        bars = kline_dicts(name, rows)
+        if bars and not bar_is_closed(
+            symbol_id=symbol_id, interval=wanted["interval"], time=bars[-1]["timestamp"], now=now
+        ):
+            bars[-1]["is_closed"] = False
+        return Response(bars)
+
+
+def kline_dicts(name: str, rows: Sequence[Bar]) -> list[dict[str, Any]]:
+    """Rows as `KlineOut` describes them, all of them closed."""
+    return [
+        {
+            "symbol": name,
+            "timestamp": opened_at,
+            "open": opened,
+            "high": high,
+            "low": low,
+            "close": close,
+            "volume": volume,
+            "taker_buy_volume": taker_buy,
+            "net_volume": 2 * taker_buy - volume,
+            "is_closed": True,
+        }
+        for opened_at, opened, high, low, close, volume, taker_buy, _, _ in rows
+    ]
+
+
+class SymbolsView(ApiView):
+    """GET: the names of the tracked symbols. POST: track one."""
+
+    def get(self, request: Request) -> Response:
+        return Response([symbol.name for symbol in symbols_tracked()])
+
+    def post(self, request: Request) -> Response:
+        wish = SymbolWish(data=request.data)
+        wish.is_valid(raise_exception=True)
+        start = wish.validated_data["backfill_from"]
+        symbol = symbol_track(
+            name=wish.validated_data["symbol"],
+            backfill_from=None if start is None else to_datetime(start),
+            # The archive alone has no list to check a name against.
+            must_be_listed=bool(settings.BINANCE_REST_URL),
+        )
+        return Response(SymbolOut(symbol).data)
+
+
+class SymbolView(ApiView):
+    """DELETE: stop tracking a symbol; its candles stay."""
+
+    def delete(self, request: Request, symbol: str) -> Response:
+        untracked = symbol_untrack(name=symbol) if is_name(symbol.upper()) else None
+        if untracked is None:
+            raise UnknownSymbol(symbol.upper())
+        return Response(SymbolOut(untracked).data)
+
+
+class StatusView(ApiView):
+    """GET: what runs, and how far the history has come."""
+
+    def get(self, request: Request) -> Response:
+        now = self.now()
+        history = history_progress(now=now)
+        return Response(
+            {
+                # This answer took a read of the database, without which nothing runs.
+                "is_running": True,
+                "active_symbols": [progress.symbol for progress in history],
+                # There is no collector in this version: nothing is connected.
+                "collector_connected": False,
+                "history": [HistoryOut(progress).data for progress in history],
+                "server_time": now,
+            }
+        )
+
+
+class NothingHereView(ApiView):
+    """Every other address under /api, with every method."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404

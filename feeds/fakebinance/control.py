@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -14,14 +14,16 @@ from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.faults import Fault, FaultBook, FaultError
 from feeds.fakebinance.limits import WeightLimiter
 from feeds.fakebinance.market import Truth
+from feeds.fakebinance.publication import Tier
 from feeds.fakebinance.replies import Reply
 from feeds.fakebinance.witness import RequestLog
-from market.domain.window import TimeWindow
+from market.domain.window import Month, TimeWindow
 
 _JSON: Final = {"Content-Type": "application/json"}
 # A month of JSON is 5 MB; longer stretches are asked for as npz or in pieces.
 MOST_JSON_ROWS: Final = 100_000
 MOST_LOG_ROWS: Final = 20_000
+_TIERS: Final[dict[str, Tier]] = {"monthly": "monthly", "daily": "daily"}
 
 
 class Controlled(Protocol):
@@ -35,13 +37,15 @@ class Controlled(Protocol):
 
     def published(self, symbol: str, window: TimeWindow) -> Bars: ...
 
+    def prewarm(self, symbols: Iterable[str], months: Iterable[Month], tier: Tier = "monthly") -> int: ...
+
 
 class ControlError(ValueError):
     """A control request that cannot be carried out; becomes 400 with the reason."""
 
 
 class ControlHost:
-    """Answers /control/faults, /control/clock, /control/truth and /control/requests.
+    """Answers requests under /control/. Some take seconds: to be called off the event loop.
 
     GET  faults             the rules, each with its hits
     POST faults             one rule or a list of rules (`Fault.from_json`); answers with their ids
@@ -52,6 +56,7 @@ class ControlHost:
                             out the days that no source has. Numbers are exact integers, `scale` says of which unit
     GET  requests[?last=N]  counters and the newest N log entries;  DELETE requests clears them
     DELETE limits           forget the weight used and all bans
+    POST prewarm            {symbols: [...], months: [YYYY-MM, ...], tier: monthly | daily}: make those ZIPs now
     """
 
     def __init__(self, exchange: Controlled) -> None:
@@ -70,6 +75,7 @@ class ControlHost:
             ("GET", "requests"): self._requests,
             ("DELETE", "requests"): self._clear_requests,
             ("DELETE", "limits"): self._forgive,
+            ("POST", "prewarm"): self._prewarm,
         }.get((method, name))
         if handler is None:
             return _json({"error": f"no {method} {path}: see feeds.fakebinance.control"}, status=404)
@@ -162,6 +168,19 @@ class ControlHost:
     def _forgive(self, _query: Mapping[str, str], _body: bytes) -> Reply:
         self._exchange.limiter.forgive()
         return _json({"cleared": True})
+
+    def _prewarm(self, _query: Mapping[str, str], body: bytes) -> Reply:
+        data = _parsed(body)
+        listed = self._exchange.truth.market.listings
+        try:
+            symbols = [str(symbol) for symbol in data["symbols"]]
+            months = [Month.parse(text) for text in data["months"]]
+            tier = _TIERS[data.get("tier", "monthly")]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ControlError("expected {symbols: [...], months: [YYYY-MM, ...], tier: monthly or daily}") from None
+        if unknown := [symbol for symbol in symbols if symbol not in listed]:
+            raise ControlError(f"unknown symbols {unknown}: expected listed ones, in upper case")
+        return _json({"files": self._exchange.prewarm(symbols, months, tier)})
 
 
 def _integer(query: Mapping[str, str], name: str) -> int:

@@ -36,6 +36,7 @@ BLOCK_MINUTES: Final = 240
 OCTAVES: Final = 10
 _DAY_MINUTES: Final = 1_440
 _LONGEST_STANDSTILL: Final = 80
+_PIECE_MINUTES: Final = 31 * _DAY_MINUTES
 # Deviation of the sum of the lines' one-minute steps, relative to amplitude * sqrt(period): fitted once so that
 # `daily_move` comes out as the typical move between two midnights.
 _LINE_GAIN: Final = 0.7
@@ -118,12 +119,18 @@ class GeneratedMarket:
         stop = -(-min(end, life.end) // MINUTE_MS)
         if first >= stop:
             return Bars.empty(listing.scale)
+        # In pieces of a month, for years at once would need a gigabyte of intermediate columns.
+        pieces = range(first, stop, _PIECE_MINUTES)
+        parts = [self._piece(listing, at, min(at + _PIECE_MINUTES, stop), life.start // MINUTE_MS) for at in pieces]
+        return parts[0] if len(parts) == 1 else Bars.concat(parts, listing.scale)
+
+    def _piece(self, listing: Listing, first: int, stop: int, life_first: int) -> Bars:
+        """The minutes numbered first .. stop - 1."""
         # The previous close of a quiet minute lies after the start of its block, or of the symbol's life.
-        padded = max(first // BLOCK_MINUTES * BLOCK_MINUTES, life.start // MINUTE_MS)
+        padded = max(first // BLOCK_MINUTES * BLOCK_MINUTES, life_first)
         if padded == first:
-            padded = max(first - BLOCK_MINUTES, life.start // MINUTE_MS)
-        bars = self._generate(listing, padded, stop - padded, life.start // MINUTE_MS)
-        return bars.take(slice(first - padded, None))
+            padded = max(first - BLOCK_MINUTES, life_first)
+        return self._generate(listing, padded, stop - padded, life_first).take(slice(first - padded, None))
 
     def _generate(self, listing: Listing, first: int, count: int, life_first: int) -> Bars:
         """`count` minutes from minute number `first` on, which must be one that trades."""

@@ -90,8 +90,13 @@ class RecordedMarket:
             max(digits)
             for digits in zip(*((scale.price, scale.quantity, scale.quote) for scale in scales), strict=True)
         )
-        earliest = min(recordings, key=lambda recording: recording.window.start)
-        bars = read_zip(earliest.path, Scale(price, quantity, quote))
+        start = min(recording.window.start for recording in recordings)
+        # A month and its first day may both be there, and either may lack the first minutes.
+        earliest = [recording.path for recording in recordings if recording.window.start == start]
+        scale = Scale(price, quantity, quote)
+        bars = Bars.concat([read_zip(path, scale) for path in earliest], scale)
+        if not len(bars):
+            raise ValueError(f"{earliest[0]} has no rows: expected minutes of {symbol}")
         return Listing(
             name=symbol,
             base_asset=symbol.removesuffix("USDT"),
@@ -103,7 +108,7 @@ class RecordedMarket:
             daily_move=0.0,
             minute_volume=0.0,
             quiet=0.0,
-            onboard_ms=int(bars.time[0]),
+            onboard_ms=int(bars.time.min()),
         )
 
 

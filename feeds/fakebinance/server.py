@@ -173,7 +173,8 @@ class FakeExchange:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         visit = Visit.of(request.path, request.query)
         if visit.kind == "control":
-            reply = self._control.answer(request.method, request.path, request.query, await request.read())
+            body = await request.read()
+            reply = await asyncio.to_thread(self._control.answer, request.method, request.path, request.query, body)
             return await deliver(request, reply)
         faults = self.faults.claim(visit)
         reply, weight = await self._reply(request, visit, faults)

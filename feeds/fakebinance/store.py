@@ -6,20 +6,22 @@ import datetime as dt
 import hashlib
 import io
 import json
+import os
 import shutil
 import tempfile
 import threading
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from feeds.fakebinance import tampering
 from feeds.fakebinance.faults import Fault, days_named
 from feeds.fakebinance.market import Market
-from feeds.fakebinance.publication import HOUR_MS, ArchiveFile, Calendar
+from feeds.fakebinance.publication import HOUR_MS, ArchiveFile, Calendar, Tier
 from market.domain.window import Month
 
 # Names the way files are made: a change of it makes files kept by an earlier version invisible.
@@ -94,19 +96,16 @@ class ZipStore:
                     self._keep(identity, stored)
             return stored
 
-    def is_ready(self, file: ArchiveFile, faults: Sequence[Fault] = ()) -> bool:
-        """Whether `get` answers without making the file."""
-        return self._identity_of(file, faults) in self._kept
-
-    def prewarm(self, symbols: Iterable[str], months: Iterable[Month], tier: Literal["monthly", "daily"]) -> int:
-        """Make the files of whole months ahead of time; returns how many there are."""
+    def prewarm(self, symbols: Iterable[str], months: Iterable[Month], tier: Tier = "monthly") -> int:
+        """Make the files of whole months ahead of time, on all cores; returns how many there are."""
         chosen = list(symbols)
-        made = 0
+        files: list[ArchiveFile] = []
         for month in months:
             periods: Sequence[Month | dt.date] = [month] if tier == "monthly" else month.days()
-            for period in periods:
-                made += sum(self.get(ArchiveFile(tier, symbol, period)) is not None for symbol in chosen)
-        return made
+            files += [ArchiveFile(tier, symbol, period) for period in periods for symbol in chosen]
+        # Threads suffice: compression, digests and polars work outside the interpreter's lock.
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            return sum(stored is not None for stored in pool.map(self.get, files))
 
     def _identity_of(self, file: ArchiveFile, faults: Sequence[Fault]) -> str:
         changes = [[fault.name, dict(fault.params)] for fault in faults]

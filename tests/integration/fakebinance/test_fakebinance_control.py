@@ -56,7 +56,7 @@ def test_the_clock_can_be_turned(exchange: FakeExchange, client: httpx.Client) -
 
 
 def test_the_truth_comes_as_exact_integers(exchange: FakeExchange, client: httpx.Client) -> None:
-    query = {"symbol": "BTCUSDT", "start": START, "end": START + 600_000}
+    query: dict[str, str | int] = {"symbol": "BTCUSDT", "start": START, "end": START + 600_000}
     data = client.get("/control/truth", params=query).json()
     bars = exchange.truth.bars("BTCUSDT", TimeWindow(START, START + 600_000))
     assert data["scale"] == {"price": 2, "quantity": 3, "quote": 5}
@@ -110,6 +110,11 @@ def test_the_log_can_be_cleared(exchange: FakeExchange, client: httpx.Client) ->
     assert exchange.requests.count("rest.ping") == 0
 
 
+def test_files_can_be_made_ahead_of_time(client: httpx.Client) -> None:
+    job = {"symbols": ["BTCUSDT", "币安人生USDT"], "months": ["2025-09", "2025-10"]}
+    assert client.post("/control/prewarm", json=job).json() == {"files": 3}
+
+
 def test_limits_can_be_forgiven(client: httpx.Client) -> None:
     client.get("/fapi/v1/ping")
     client.delete("/control/limits")
@@ -127,6 +132,8 @@ def test_limits_can_be_forgiven(client: httpx.Client) -> None:
         ("POST", "/control/clock", b'{"now": "noon"}', "whole milliseconds"),
         ("POST", "/control/clock", b'{"speed": -1}', "expected 0"),
         ("POST", "/control/clock", b'{"speed": "fast"}', "expected a number"),
+        ("POST", "/control/prewarm", b'{"symbols": ["BTCUSDT"], "months": ["May"]}', "expected {symbols"),
+        ("POST", "/control/prewarm", b'{"symbols": ["NOPE"], "months": ["2026-01"]}', "unknown symbols ['NOPE']"),
         ("GET", "/control/truth?symbol=BTCUSDT", b"", "start is ''"),
         ("GET", "/control/truth?symbol=NOPE&start=1&end=2", b"", "unknown symbol 'NOPE'"),
         ("GET", "/control/truth?symbol=BTCUSDT&start=2&end=1", b"", "lies before"),

@@ -118,7 +118,12 @@ def test_a_monthly_file_can_differ_from_the_daily_one(exchange: FakeExchange, cl
 def test_a_day_that_no_source_has_is_missing_everywhere(exchange: FakeExchange, client: httpx.Client) -> None:
     exchange.faults.add("day_absent", match={"symbol": "BTCUSDT"}, params={"days": [DAY]})
     window = TimeWindow(START + 4 * 86_400_000, START + 5 * 86_400_000)
-    query = {"symbol": "BTCUSDT", "interval": "1m", "startTime": window.start, "endTime": window.end - 1}
+    query: dict[str, str | int] = {
+        "symbol": "BTCUSDT",
+        "interval": "1m",
+        "startTime": window.start,
+        "endTime": window.end - 1,
+    }
     assert client.get(PATH).status_code == 404
     assert client.get(f"{PATH}.CHECKSUM").status_code == 404
     assert len(rows_in(client.get(MONTH_PATH).content)) == 1 + 30 * 1_440

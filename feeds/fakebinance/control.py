@@ -11,7 +11,8 @@ import numpy as np
 
 from feeds.fakebinance.bars import COLUMNS, Bars
 from feeds.fakebinance.clock import Clock
-from feeds.fakebinance.faults import Fault, FaultBook, FaultError
+from feeds.fakebinance.fault_kinds import FaultError
+from feeds.fakebinance.faults import Fault, FaultBook
 from feeds.fakebinance.limits import WeightLimiter
 from feeds.fakebinance.market import Truth
 from feeds.fakebinance.publication import Tier

@@ -44,7 +44,7 @@ class ZipStore:
 
     `identity` names the market (seed, history start): files are kept under it, so that a folder given by the
     caller may be shared by different markets and outlives the process. Without a folder a temporary one is used
-    and removed by `close`. The oldest files go when more than `limit_bytes` are kept.
+    and removed by `close`. The files unused for longest go when this process has made more than `limit_bytes`.
     """
 
     def __init__(
@@ -81,13 +81,14 @@ class ZipStore:
         """
         identity = self._identity_of(file, faults)
         with self._lock:
-            if (stored := self._kept.get(identity)) is not None:
+            # Another process with the same folder may have removed the file.
+            if (stored := self._kept.get(identity)) is not None and stored.path.exists():
                 self._kept.move_to_end(identity)
                 return stored
             making = self._making.setdefault(identity, threading.Lock())
         with making:
             with self._lock:
-                if (stored := self._kept.get(identity)) is not None:
+                if (stored := self._kept.get(identity)) is not None and stored.path.exists():
                     return stored
             stored = self._load_or_make(identity, file, faults)
             with self._lock:
@@ -132,8 +133,9 @@ class ZipStore:
         return described(path, content, modified)
 
     def _keep(self, identity: str, stored: StoredObject) -> None:
+        before = self._kept.pop(identity, None)
         self._kept[identity] = stored
-        self.kept_bytes += stored.size
+        self.kept_bytes += stored.size - (before.size if before else 0)
         while self.kept_bytes > self._limit_bytes and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
             self.kept_bytes -= oldest.size

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from feeds.fakebinance.bars import HEADER, Bars, IntArray, csv_columns, csv_text
-from feeds.fakebinance.faults import FILE_FAULTS, Fault, days_named
+from feeds.fakebinance.fault_kinds import FILE_FAULTS
+from feeds.fakebinance.faults import Fault, days_named
 from market.domain.window import DAY_MS, day_start
 
 COLUMN_NAMES: Final = tuple(HEADER.split(","))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -166,6 +167,14 @@ def test_the_listing_of_a_symbol_agrees_with_its_files(exchange: FakeExchange, c
 def test_prewarmed_files_are_ready(exchange: FakeExchange, client: httpx.Client) -> None:
     assert exchange.prewarm(["BTCUSDT", "币安人生USDT"], [Month(2025, 9), Month(2025, 10)]) == 3
     assert client.get(monthly("币安人生USDT", "2025-10")).status_code == 200
+
+
+def test_a_file_that_somebody_removed_is_made_again(client: httpx.Client, zip_cache: Path) -> None:
+    path = daily("LTCUSDT", "2026-01-06")
+    content = client.get(path).content
+    for made in zip_cache.glob("*.zip"):
+        made.unlink()
+    assert client.get(path).content == content
 
 
 def test_old_files_make_room_for_new_ones() -> None:

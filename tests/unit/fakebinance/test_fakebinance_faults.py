@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from feeds.fakebinance.clock import Clock
-from feeds.fakebinance.faults import Fault, FaultBook, FaultError
+from feeds.fakebinance.fault_kinds import FaultError
+from feeds.fakebinance.faults import Fault, FaultBook
 from feeds.fakebinance.visits import Visit
 
 MONTHLY = "/data/futures/um/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01.zip"

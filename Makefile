@@ -49,6 +49,9 @@ EXCHANGE_PORT ?= 3001
 DEMO = EXCHANGE_PORT=$(EXCHANGE_PORT) BINANCE_ARCHIVE_URL=http://127.0.0.1:$(EXCHANGE_PORT) \
     BINANCE_REST_URL=http://127.0.0.1:$(EXCHANGE_PORT) TRACKED_SYMBOL=BTCUSDT,ETHUSDT,SOLUSDT
 
+# honcho gives each process a PORT of its own invention; the web server is told by the settings, or by PORT as given here.
+export SERVE_OPTIONS := $(if $(PORT),--port $(PORT))
+
 # $(1) instance, $(2) Procfile, $(3) settings. The shell outlives Ctrl-C and SIGTERM, so that honcho ends its
 # processes first and the services stop after them. A terminal's Ctrl-C reaches honcho by itself.
 define serve

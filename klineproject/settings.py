@@ -90,6 +90,14 @@ DATABASES = {"default": _database(ENV.database_url.get_secret_value())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = ENV.redis_url.get_secret_value()
 
+# Publish and subscribe: a hub that is away misses what was sent meanwhile and nothing piles up for it.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "kline"},
+    }
+}
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
@@ -112,7 +120,6 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 # A broker that is away must not hold up a web request: the nudge is lost, the schedule below finds the work.
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
@@ -157,8 +164,11 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
-        # One line a request, at INFO, from the HTTP client would bury everything else, and it prints proxy addresses.
+        # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }

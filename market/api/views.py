@@ -47,7 +47,7 @@ class KlinesView(ApiView):
     """GET: the newest bars of a symbol, oldest first."""
 
     def get(self, request: Request, symbol: str) -> Response:
-        query = KlinesQuery(data=request.query_params)
+        query = KlinesQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
         name, now = symbol.upper(), self.now()

@@ -70,6 +70,12 @@ async def test_the_forming_minute_never_comes(exchange: FakeExchange, rest: Rest
     assert frame.time.tolist() == [forming - back * MINUTE_MS for back in (5, 4, 3, 2, 1)]
 
 
+async def test_minutes_that_are_all_open_are_not_asked_for(exchange: FakeExchange, rest: RestClient) -> None:
+    forming = exchange.clock.now() // MINUTE_MS * MINUTE_MS
+    assert len(await rest.klines("BTCUSDT", TimeWindow(forming, forming + 5 * MINUTE_MS))) == 0
+    assert exchange.requests.count("rest.klines") == 0
+
+
 async def test_a_minute_that_has_just_ended_waits_until_it_has_settled(
     exchange: FakeExchange, rest: RestClient
 ) -> None:

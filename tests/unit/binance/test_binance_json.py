@@ -186,6 +186,7 @@ def test_noise_is_a_malformed_message(noise: bytes | str) -> None:
         {"o": "0"},
         {"h": "1"},
         {"l": "999999"},
+        {"l": "83090.00"},
         {"v": "-1"},
         {"v": "inf"},
         {"V": "13.552"},

@@ -107,6 +107,16 @@ async def test_rests_double_up_to_a_limit_and_start_anew_after_a_success() -> No
     assert alarm.rests[-1] == FIRST_REST_S
 
 
+async def test_an_answer_of_the_exchange_clears_the_name_of_the_way_out() -> None:
+    alarm = Alarm()
+    pool = pool_of(ProxySettings("proxy.test", 10_001, 10_001), alarm)
+    await use(pool, DOWN)
+    alarm.ring()
+    await use(pool, NotFound("http://x"))
+    await use(pool, DOWN)
+    assert alarm.rests == [FIRST_REST_S, FIRST_REST_S]
+
+
 async def test_a_rest_is_shortened_by_up_to_half_at_random() -> None:
     alarm = Alarm()
     pool = ProxyPool(SETTINGS, later=alarm, jitter=lambda: 1.0)

@@ -61,14 +61,16 @@ async def history_confirm() -> Confirmed:
 
         async def confirm(symbol_id: int, name: str, day: dt.date) -> None:
             async with room, _unavailable(done):
-                done.days += await load(symbol_id, daily_path(name, day), TimeWindow.of_day(day), Source.DAILY)
+                if await load(symbol_id, daily_path(name, day), TimeWindow.of_day(day), Source.DAILY):
+                    done.days += 1
 
         async def compare(file: RecordedFile) -> None:
             async with room, _unavailable(done):
                 if await exchange.archive.fetch_checksum(file.path) != file.sha256:
                     logger.warning("%s was published anew", file.path)
                     window, source = covered_by(file.path)
-                    done.reissued += await load(file.symbol_id, file.path, window, source)
+                    if await load(file.symbol_id, file.path, window, source):
+                        done.reissued += 1
 
         async with asyncio.TaskGroup() as group:
             for symbol, day in days:

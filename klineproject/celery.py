@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
 app = Celery("klineproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Requests are served by threads; without this, those would talk to a broker that nobody has set up.
+app.set_default()
 
 
 @signals.setup_logging.connect

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from psycopg.conninfo import conninfo_to_dict
 
+# Every process with settings can send tasks, so it needs the application that knows the broker.
+import klineproject.celery  # noqa: F401
 from klineproject.environment import BASE_DIR, INSTANCE, UnreadableSettings, read_environment
 
 try:

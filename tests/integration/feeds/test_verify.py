@@ -1,0 +1,96 @@
+"""Verification finds what is wrong, names it, and repairs it when asked to."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from feeds.fakebinance.server import FakeExchange
+from feeds.verify import verify
+from market.domain.window import TimeWindow
+from market.models import LedgerDay, Symbol
+from tests.support.database import query
+from tests.support.loading import Loader, days, month
+from tests.support.oracle import assert_ledger_agrees
+
+BTC = "BTCUSDT"
+FEBRUARY = month("2024-02")
+
+
+def findings(window: TimeWindow = FEBRUARY, *, daily_files: bool = False, repair: bool = False) -> list[str]:
+    symbols = [Symbol.objects.get(name=BTC)]
+    found = async_to_sync(verify)(symbols=symbols, limits=window, daily_files=daily_files, repair=repair)
+    return [str(finding) for finding in found]
+
+
+def run_sql(statement: str) -> None:
+    assert query(statement + " RETURNING 1"), "the damage hit no row"
+
+
+@pytest.fixture
+def loaded(loader: Loader) -> Loader:
+    loader.load(FEBRUARY, BTC)
+    assert findings() == []
+    return loader
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        ("DELETE FROM candle_1m WHERE time = '2024-02-05 12:34+00'", "1 minutes that the source has are not stored"),
+        ("UPDATE candle_1m SET close = close + 1 WHERE time = '2024-02-05 12:34+00'", "1 stored minutes differ"),
+        ("DELETE FROM candle_1h WHERE time = '2024-02-05 12:00+00'", "1h bars against 15m: 1 missing"),
+        (
+            "UPDATE candle_1mo SET volume = 1 WHERE time = '2024-02-01+00'",
+            "1M bars against 1d: 0 missing, 0 too many, 1",
+        ),
+        (
+            "UPDATE market_ledgerday SET monthly_rows = 7 WHERE day = '2024-02-05'",
+            "the ledger has 7 MONTHLY, the table 1440",
+        ),
+    ],
+)
+def test_damage_by_hand_is_named_and_repaired(loaded: Loader, damage: str, complaint: str) -> None:
+    run_sql(damage)
+    assert any(complaint in finding for finding in findings()), findings()
+    findings(repair=True)
+    assert findings() == []
+    loaded.assert_truth(FEBRUARY, BTC)
+
+
+def test_a_minute_that_no_source_has_is_reported_and_kept(loaded: Loader, exchange: FakeExchange) -> None:
+    exchange.faults.add("missing_rows", match={"tier": "monthly"}, params={"rows": [100]})
+    exchange.faults.add("missing_rows", match={"tier": "daily"}, params={"rows": [100]})
+    exchange.faults.add("rate_limited", match={"kind": "rest.klines"}, params={"retry_after": 3_600})
+    found = findings()
+    assert any("1 stored minutes are not at the source" in finding for finding in found) or any(
+        "unanswered" in finding for finding in found
+    )
+    loaded.assert_truth(FEBRUARY, BTC)
+
+
+def test_the_daily_files_reveal_what_the_monthly_one_got_wrong(loader: Loader, exchange: FakeExchange) -> None:
+    exchange.faults.add("altered", match={"tier": "monthly"}, params={"rows": [5, 1_500]})
+    loader.load(FEBRUARY, BTC)
+    assert findings() == [], "held against the same file, nothing differs"
+    assert ["2 stored minutes differ" in finding for finding in findings(daily_files=True)] == [True]
+    findings(daily_files=True, repair=True)
+    loader.assert_truth(FEBRUARY, BTC)
+    assert LedgerDay.objects.filter(conflict_rows__gt=0).count() == 2
+    assert findings() == [], "a better source is stored than the monthly file: no finding"
+
+
+def test_a_file_that_was_published_anew_is_noticed_and_loaded(loader: Loader, exchange: FakeExchange) -> None:
+    fault = exchange.faults.add("reissued", match={"tier": "monthly"}, params={"what": "altered", "rows": [9]}).id
+    loader.load(FEBRUARY, BTC)
+    exchange.faults.remove(fault)
+    found = findings(repair=True)
+    assert any("published anew since it was loaded" in finding for finding in found), found
+    loader.assert_truth(FEBRUARY, BTC)
+    assert findings() == []
+
+
+def test_a_source_that_does_not_answer_is_a_finding(loaded: Loader, exchange: FakeExchange) -> None:
+    exchange.faults.add("server_error", match={"kind": "archive.*"}, params={"status": 503})
+    assert any("unanswered" in finding and "503" in finding for finding in findings(days("2024-02-01", "2024-02-02")))
+    assert_ledger_agrees(BTC)

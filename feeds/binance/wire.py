@@ -1,9 +1,10 @@
 """The exchange's bytes as domain objects. The only place that knows column orders and one-letter keys.
 
-Exactness: the domain holds prices and volumes as float64. Each decimal text becomes the float nearest to it, so a
-text of up to 15 significant digits is told apart from every other such text and prints back unchanged; the longest
-seen in real files have 15 (a quote volume of ten digits before and five after the point). A longer one would be
-rounded in its 16th or 17th digit, which is below one part in 9,000,000,000,000,000 and never changes a leading digit.
+Exactness: the domain holds prices and volumes as float64. Each decimal text becomes the float nearest to it. A text of
+up to 15 significant digits is told apart from every other such text and prints back unchanged; minutes of futures have
+at most that many up to a quote volume of 9,999,999,999 with five decimals. A longer text (recorded daily rows have 17
+digits) is rounded in its 16th or 17th digit, by less than one part in 9,000,000,000,000,000: never more, never silently
+zero, and never in a leading digit.
 Counts and times are integers throughout; one beyond 64 bits refuses the file.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import django
 import pytest
 
 from klineproject.local.instance import Instance
@@ -24,6 +25,8 @@ def _provide_services() -> None:
 
 _provide_services()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
+# Test modules import models when they are collected. Done already where pytest-django knows the settings' name.
+django.setup()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,29 +37,35 @@ PATH = daily_path("BTCUSDT", dt.date(2026, 3, 10))
 UNPUBLISHED = daily_path("BTCUSDT", dt.date(2026, 3, 20))
 
 
-def free_neighbours(count: int) -> int:
-    """The first of so many ports in a row that nobody uses."""
+def neighbours(held: contextlib.ExitStack, count: int) -> list[socket.socket]:
+    """So many ports in a row, bound by sockets that do not listen, until the stack lets go of them."""
     for _ in range(100):
-        with contextlib.ExitStack() as held:
-            first = held.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
+        with contextlib.ExitStack() as attempt:
+            sockets = [attempt.enter_context(socket.socket()) for _ in range(count)]
+            sockets[0].bind(("127.0.0.1", 0))
+            first = sockets[0].getsockname()[1]
             try:
-                for neighbour in range(port + 1, port + count):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", neighbour))
+                for offset, neighbour in enumerate(sockets[1:], start=1):
+                    neighbour.bind(("127.0.0.1", first + offset))
             except (OSError, OverflowError):
                 continue
-            return port
+            held.push(attempt.pop_all())
+            return sockets
     raise AssertionError(f"no {count} free ports in a row")
 
 
 @pytest.fixture(scope="module")
 def proxy_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A forward proxy that wants credentials, on this port and the next. Nobody listens on the one after them."""
-    port, log = free_neighbours(3), tmp_path_factory.mktemp("proxy") / "log"
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port), "--ports", str(port + 1)]
-    command += ["--num-workers", "1", "--num-acceptors", "1", "--basic-auth", f"{USER}:{PASSWORD}"]
-    with log.open("wb") as output:
+    """A forward proxy that wants credentials, on this port and the next. The one after them refuses connections."""
+    log = tmp_path_factory.mktemp("proxy") / "log"
+    with contextlib.ExitStack() as held, log.open("wb") as output:
+        first, second, _ = neighbours(held, 3)  # the third stays bound, so that nobody else begins to listen there
+        port: int = first.getsockname()[1]
+        first.close()
+        second.close()
+        command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port)]
+        command += ["--ports", str(port + 1), "--num-workers", "1", "--num-acceptors", "1"]
+        command += ["--basic-auth", f"{USER}:{PASSWORD}"]
         process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
             _wait_until_listening(port + 1, process, log)
@@ -144,8 +150,16 @@ async def test_a_file_comes_through_a_tunnel_of_the_proxy(secure_url: str, proxy
         assert file.size > 10_000
 
 
+class Endless:
+    """A rest that does not end within the test, however slow the machine is."""
+
+    def __init__(self, delay_s: float, callback: Callable[[], None]) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
 async def test_a_port_that_is_down_rests_while_the_others_work(exchange: FakeExchange, proxy_port: int) -> None:
-    async with ProxyPool(settings_of(proxy_port, ports=3)) as pool:
+    async with ProxyPool(settings_of(proxy_port, ports=3), later=Endless) as pool:
         client = ArchiveClient(exchange.url, pool)
         for _ in range(6):
             await client.fetch(PATH)

@@ -7,7 +7,8 @@ A volume on the wire is a decimal; stored, it is the float64 nearest to it. Addi
 digits and depends on their order. So sums are taken over the decimals that the floats stand for, in integers, and
 the total is rounded once: a rollup is the float nearest to the decimal sum of its minutes, whatever the order of
 arrival, as long as each value has no more than eight decimals and is so small that neighbouring floats lie closer
-together than its last decimals: below 2**26 with eight of them, 2**29 with seven, 2**33 with six, 2**36 with five.
+together than its last decimals: below 2**26 with eight of them, 2**29 with seven, 2**33 with six, 2**36 with five. A
+bar folded from bars needs that of these.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from market.domain.batch import CandleBatch
 from market.domain.frame import VOLUME_COLUMNS, CandleFrame, FloatArray, IntArray
 from market.domain.interval import Interval
 
-# Each timeframe and the finer one that it is folded from: the coarsest that its buckets are made of whole. Weeks and
-# months are both made of days, for a week can lie in two months.
+# Each timeframe and the finer one that it is folded from; weeks and months cannot come from each other, for a week can
+# lie in two months. Hours are the coarsest parents there are: from a day's quote volume in the billions a float no
+# longer tells the last of seven decimals, so the sum of a month of such days would be off by a bit.
 PARENTS: Final[tuple[tuple[Interval, Interval], ...]] = (
     (Interval.M5, Interval.M1),
     (Interval.M15, Interval.M5),
     (Interval.H1, Interval.M15),
     (Interval.H4, Interval.H1),
-    (Interval.D1, Interval.H4),
-    (Interval.W1, Interval.D1),
-    (Interval.MN1, Interval.D1),
+    (Interval.D1, Interval.H1),
+    (Interval.W1, Interval.H1),
+    (Interval.MN1, Interval.H1),
 )
 
 _DECIMALS: Final = 8

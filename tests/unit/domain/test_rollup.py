@@ -86,3 +86,32 @@ def test_candles_out_of_order_are_refused(rows: list[int]) -> None:
     frame = random_frame(1, ms("2024-01-01"), 2).take(np.array(rows))
     with pytest.raises(ValueError, match="ascending"):
         fold(frame, Interval.M5)
+
+
+def test_a_month_of_billions_with_seven_decimals_stays_exact_through_every_timeframe() -> None:
+    """As 1000PEPEUSDT has them: a price of seven decimals times a whole number, some four billion a day."""
+    random = np.random.default_rng(11)
+    start, minutes = ms("2024-03-01"), 31 * 1_440
+    units = (random.exponential(2_800_000, minutes) * 10**7).astype(np.int64)
+    volumes = units / 10.0**7
+    prices = np.full(minutes, 0.0123456)
+    traded = CandleFrame(
+        time=start + MINUTE * np.arange(minutes),
+        open=prices,
+        high=prices,
+        low=prices,
+        close=prices,
+        volume=volumes,
+        quote_volume=volumes,
+        taker_buy_volume=volumes,
+        taker_buy_quote_volume=volumes,
+        trade_count=np.ones(minutes, dtype=np.int64),
+    )
+    frames = {Interval.M1: traded}
+    for interval, parent in PARENTS:
+        frames[interval] = bars = fold(frames[parent], interval)
+        owner = np.searchsorted(bars.time, interval.floor_array(frames[Interval.M1].time))
+        exact = [0] * len(bars)
+        for bar, amount in zip(owner.tolist(), units.tolist(), strict=True):
+            exact[bar] += amount
+        assert bars.quote_volume.tolist() == [float(Decimal(amount).scaleb(-7)) for amount in exact], interval

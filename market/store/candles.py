@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 from django.db import connection
-from psycopg import sql
+from psycopg import Copy, sql
 
 from market.domain.batch import CandleBatch
 from market.domain.frame import IntArray
@@ -99,7 +100,7 @@ def read(interval: Interval, ranges: Sequence[Range]) -> tuple[CandleBatch, IntA
             end=sql.Literal(to_datetime(max(window.end for window in windows))),
             **common,
         )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with _copy(statement) as copy:
         stream = b"".join(copy)
     return decode(stream, with_source=with_source)
 
@@ -109,8 +110,16 @@ def insert(interval: Interval, batch: CandleBatch, source: IntArray | int | None
     if not len(batch):
         return
     statement = _INSERT.format(table=TABLES[interval], columns=column_list(with_source=source is not None))
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with _copy(statement) as copy:
         copy.write(encode(batch, source))
+
+
+@contextmanager
+def _copy(statement: sql.Composable) -> Iterator[Copy]:
+    """A COPY under way. Its errors are Django's, as those of every other statement: Django translates what `execute`
+    raises and lets what `copy` raises through as it is, and whoever waits for a lost database waits for Django's."""
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        yield copy
 
 
 def delete(interval: Interval, symbol_id: IntArray, time: IntArray) -> None:

@@ -65,18 +65,28 @@ async def history_fill() -> Totals | None:
     Symbols that are tracked meanwhile are taken up in the next round, so the signal that one was may find a run under
     way and need not start another.
     """
-    if not await database_sync_to_async(history_runner_claim)():
+    claim = database_sync_to_async(history_runner_claim)
+    release = database_sync_to_async(history_runner_release)
+    next_round = database_sync_to_async(_next_round)
+    is_ours = await claim()
+    if not is_ours:
         return None
     try:
         async with open_run() as (exchange, workers):
             run = Backfill(exchange, Database(workers))
             attempted: set[tuple[int, TimeWindow]] = set()
-            while units := await database_sync_to_async(_next_round)(exchange.now(), attempted):
-                attempted.update((unit.symbol.id, unit.month.window) for unit in units)
-                await run.run(units, at_once=units_at_once(exchange))
+            while is_ours:
+                while units := await next_round(exchange.now(), attempted):
+                    attempted.update((unit.symbol.id, unit.month.window) for unit in units)
+                    await run.run(units, at_once=units_at_once(exchange))
+                is_ours = False
+                await release()
+                # One more look: a signal that came until now has found the claim taken and counts on this run.
+                is_ours = bool(await next_round(exchange.now(), attempted)) and await claim()
             return run.totals
     finally:
-        await database_sync_to_async(history_runner_release)()
+        if is_ours:
+            await release()
 
 
 def _next_round(now: int, attempted: set[tuple[int, TimeWindow]]) -> list[Unit]:

@@ -1,9 +1,13 @@
-"""Symbols, the day ledger and the record of archive files.
+"""Symbols, the day ledger, the record of archive files, and the collectors.
 
 The candle tables have no models: they are hypertables that only `market.store` reads and writes.
 """
 
 from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Final
 
 from django.db import models
 from django.db.models.functions import Now
@@ -103,3 +107,61 @@ class LedgerDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol_id} {self.day} {self.state}"
+
+
+# How long a collector counts as alive without a word from it. Its leases last as long: what it held is free then.
+LEASE: Final = dt.timedelta(seconds=10)
+
+
+class Collector(models.Model):
+    """A collector process and what it last said of itself. The row goes when the process ends in order; one that was
+    killed leaves it behind, and its age tells."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock.")
+    is_active = models.BooleanField(default=True, help_text="Takes shards; false while the wish is to stand still.")
+    is_connected = models.BooleanField(default=False, help_text="Candles of the stream are coming.")
+    connections = models.PositiveIntegerField(default=0)
+    symbols = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("started_at",)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+
+class CollectorShard(models.Model):
+    """A share of the symbols (those whose id has this remainder) and the collector that streams it.
+
+    A lease: whoever holds it renews it; one that has run out may be taken by a conditional UPDATE.
+    """
+
+    number = models.PositiveSmallIntegerField(primary_key=True)
+    holder = models.ForeignKey(Collector, on_delete=models.SET_NULL, null=True, related_name="shards")
+    expires_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock.")
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"shard {self.number}"
+
+
+class CollectorWish(models.Model):
+    """What the operator wants of all collectors: one row. Collectors compare themselves with it, so that a wish is
+    never lost on its way."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    is_running = models.BooleanField(default=True)
+    generation = models.PositiveIntegerField(default=0, help_text="A collector of an older one starts anew.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="collector_wish_is_one_row"),)
+
+    def __str__(self) -> str:
+        return "run" if self.is_running else "stand still"

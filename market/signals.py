@@ -7,3 +7,6 @@ from django.dispatch import Signal
 
 # Sent with `symbol` (market.models.Symbol) when the wish for it has changed.
 symbol_wish_changed = Signal()
+
+# Sent with nothing when the wish for all collectors has changed (restart, shutdown, start).
+collector_wish_changed = Signal()

@@ -1,0 +1,107 @@
+"""Reading the live side: which collectors there are, what they see, and what is stored of the last hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from django.conf import settings
+from django.db.models.functions import Now
+from redis import Redis, RedisError
+
+from market.domain.frame import IntArray
+from market.domain.interval import Interval
+from market.domain.window import TimeWindow
+from market.heartbeat import SymbolReport, reports_read
+from market.models import LEASE, Collector, CollectorWish
+from market.selectors.symbols import symbols_tracked
+from market.store import candles
+
+# Without a report for so long nobody knows what the stream brings, which is as good as nothing.
+_STALE_AFTER_S: Final = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSymbol:
+    """A tracked symbol as its collector sees it.
+
+    `age_s`: seconds since the stream's newest data (since the subscription, if none has come; None: no collector has
+    the symbol). `last_closed`: open time (ms) of the newest closed minute that the collector knows. `reconnects` of
+    the connection that carries it and `rest_repairs` (minutes that REST had to bring) since the collector started.
+    """
+
+    symbol: str
+    age_s: float | None
+    last_closed: int | None
+    reconnects: int
+    rest_repairs: int
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """`is_wanted` is the operator's wish; `is_running`: a collector is alive and at work; `is_connected`: and candles
+    of the stream reach it."""
+
+    is_wanted: bool
+    is_running: bool
+    is_connected: bool
+    collectors: list[Collector]
+    symbols: list[LiveSymbol]
+    pending: int
+    refused: int
+
+
+def collectors_alive() -> list[Collector]:
+    """The collectors that have been heard of within the length of a lease."""
+    return list(Collector.objects.filter(seen_at__gt=Now() - LEASE).prefetch_related("shards"))
+
+
+def live_status(*, now: int) -> LiveStatus:
+    """What the live side does now; `now` is this machine's time (ms). Without Redis, nothing is known of symbols."""
+    wish = CollectorWish.objects.filter(id=1).first()
+    alive = collectors_alive()
+    active = [collector for collector in alive if collector.is_active]
+    try:
+        reports = reports_read(_client(), [collector.id for collector in active])
+    except RedisError:
+        reports = []
+    seen = {symbol.symbol: _aged(symbol, now - report.at) for report in reports for symbol in report.symbols}
+    return LiveStatus(
+        is_wanted=wish is None or wish.is_running,
+        is_running=bool(active),
+        is_connected=any(collector.is_connected for collector in active),
+        collectors=alive,
+        symbols=[seen.get(symbol.name) or _unseen(symbol.name) for symbol in symbols_tracked()],
+        pending=sum(report.pending for report in reports),
+        refused=sum(report.refused for report in reports),
+    )
+
+
+def minutes_stored(windows: Mapping[int, TimeWindow]) -> dict[int, IntArray]:
+    """The open times of the stored minutes inside each symbol's window (by id), ascending."""
+    batch, _ = candles.read(Interval.M1, list(windows.items()))
+    return {symbol_id: batch.frame.time[batch.symbol_id == symbol_id] for symbol_id in windows}
+
+
+def _aged(symbol: SymbolReport, since_ms: int) -> LiveSymbol:
+    since_s = max(0.0, since_ms / 1_000)
+    return LiveSymbol(
+        symbol=symbol.symbol,
+        age_s=round(symbol.age_s + since_s, 1),
+        last_closed=symbol.last_closed,
+        reconnects=symbol.reconnects,
+        rest_repairs=symbol.rest_repairs,
+        is_stale=symbol.is_stale or since_s > _STALE_AFTER_S,
+    )
+
+
+def _unseen(name: str) -> LiveSymbol:
+    return LiveSymbol(name, age_s=None, last_closed=None, reconnects=0, rest_repairs=0, is_stale=True)
+
+
+@cache
+def _client() -> Redis:
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)

@@ -1,0 +1,140 @@
+"""Who streams what, and what the operator wants of the collectors.
+
+Symbols are divided into shards by their id. A collector leases shards for a few seconds at a time, by the database's
+clock, so that machines need not agree about the time. Shards are shared out evenly among the collectors that are alive.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from market.models import LEASE, Collector, CollectorShard, CollectorWish
+from market.signals import collector_wish_changed
+
+# What a collector that was killed has left behind is removed after this time.
+_FORGOTTEN: Final = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a collector says of itself."""
+
+    host: str
+    pid: int
+    is_connected: bool = False
+    connections: int = 0
+    symbols: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a collector learns at its turn: the shards that are its own now, those of them that it should give back
+    because others have too few, and the wish."""
+
+    shards: frozenset[int]
+    surplus: frozenset[int]
+    is_wanted: bool
+    generation: int
+
+
+def collector_turn(*, collector: UUID, facts: Facts, shard_count: int) -> Turn:
+    """Say that the collector is alive, renew its leases and take free shards up to its fair share.
+
+    To be called at least three times within `LEASE`. A lease that has run out stays its holder's until somebody else
+    takes it, so a database that was away takes nothing from anybody by itself.
+    """
+    wish, _ = CollectorWish.objects.get_or_create(id=1)
+    with transaction.atomic():
+        Collector.objects.update_or_create(
+            id=collector,
+            defaults={
+                "host": facts.host[:255],
+                "pid": facts.pid,
+                "seen_at": Now(),
+                "is_active": wish.is_running,
+                "is_connected": facts.is_connected,
+                "connections": facts.connections,
+                "symbols": facts.symbols,
+            },
+        )
+    mine = CollectorShard.objects.filter(holder_id=collector)
+    if not wish.is_running:
+        mine.update(holder=None)
+        return Turn(frozenset(), frozenset(), is_wanted=False, generation=wish.generation)
+    _make_shards(shard_count)
+    mine.update(expires_at=Now() + LEASE)
+    alive = Collector.objects.filter(is_active=True, seen_at__gt=Now() - LEASE).count()
+    fair = -(-shard_count // max(1, alive))
+    held = set(mine.filter(number__lt=shard_count).values_list("number", flat=True))
+    held |= _take(collector, shard_count, fair - len(held))
+    return Turn(
+        shards=frozenset(held),
+        surplus=frozenset(sorted(held)[fair:]),
+        is_wanted=True,
+        generation=wish.generation,
+    )
+
+
+def shards_release(*, collector: UUID, shards: Collection[int]) -> None:
+    """Give shards back; those that are another's by now stay his."""
+    CollectorShard.objects.filter(holder_id=collector, number__in=shards).update(holder=None)
+
+
+def collector_leave(*, collector: UUID) -> None:
+    """The collector ends: its shards are free at once. Also removes what killed ones have left behind long ago."""
+    with transaction.atomic():
+        CollectorShard.objects.filter(holder_id=collector).update(holder=None)
+        Collector.objects.filter(Q(id=collector) | Q(seen_at__lt=Now() - _FORGOTTEN)).delete()
+
+
+def collectors_restart() -> None:
+    """Wish that every collector starts anew; one that stands still runs again."""
+    _wish(is_running=True, generation=F("generation") + 1)
+
+
+def collectors_shutdown() -> None:
+    """Wish that every collector stands still: it stores what it has, gives its shards back and waits."""
+    _wish(is_running=False)
+
+
+def collectors_start() -> None:
+    """Wish that collectors run."""
+    _wish(is_running=True)
+
+
+def _wish(**values: object) -> None:
+    with transaction.atomic():
+        CollectorWish.objects.get_or_create(id=1)
+        CollectorWish.objects.filter(id=1).update(**values, updated_at=Now())
+        transaction.on_commit(lambda: collector_wish_changed.send(sender=CollectorWish))
+
+
+def _make_shards(count: int) -> None:
+    if CollectorShard.objects.filter(number__lt=count).count() < count:
+        CollectorShard.objects.bulk_create(
+            [CollectorShard(number=number) for number in range(count)], ignore_conflicts=True
+        )
+
+
+def _take(collector: UUID, count: int, room: int) -> set[int]:
+    """Take up to `room` shards that nobody holds or whose lease has run out."""
+    if room <= 0:
+        return set()
+    with transaction.atomic():
+        free = (
+            CollectorShard.objects.select_for_update(skip_locked=True)
+            .filter(Q(holder=None) | Q(expires_at__lt=Now()), number__lt=count)
+            .exclude(holder_id=collector)
+            .order_by("number")[:room]
+        )
+        numbers = {shard.number for shard in free}
+        CollectorShard.objects.filter(number__in=numbers).update(holder_id=collector, expires_at=Now() + LEASE)
+    return numbers

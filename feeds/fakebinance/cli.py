@@ -13,6 +13,7 @@ from pathlib import Path
 from feeds.fakebinance.config import DEFAULT_HISTORY_START, ExchangeConfig
 from feeds.fakebinance.faults import Fault
 from feeds.fakebinance.server import FakeExchange
+from feeds.fakebinance.streams import StreamLimits
 from market.domain.window import from_datetime
 
 
@@ -32,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="pace of the clock, 0 freezes it (default: 1)")
     parser.add_argument("--archive-dir", type=_folder, help="serve real files from here instead of a generated market")
     parser.add_argument("--cache-dir", type=Path, help="keep generated ZIPs here (default: a temporary folder)")
+    parser.add_argument("--busy", action="store_true", help="every symbol trades in every quarter of a second")
+    parser.add_argument(
+        "--frames-per-second", type=float, help="bound of the forming frames made in a second (default: none)"
+    )
     parser.add_argument("--faults", type=faults_of, default=(), help="JSON file with a list of faults")
 
 
@@ -46,6 +51,8 @@ def config_of(options: argparse.Namespace) -> ExchangeConfig:
         archive_dir=options.archive_dir,
         cache_dir=options.cache_dir,
         faults=options.faults,
+        busy=options.busy,
+        streams=StreamLimits(frames_per_second=options.frames_per_second),
     )
 
 

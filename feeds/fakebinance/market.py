@@ -10,10 +10,11 @@ How a minute comes about:
    a slow activity line and the hour of the day.
 4. Minutes without a trade (a few by chance on thin symbols, long ones for all symbols at once when the
    exchange stands still) are flat at the previous close with zeros, as the exchange writes them. Every block
-   of four hours starts with a trade, which bounds how far back the previous close can lie.
+   of four hours starts with a trade, which bounds how far back the previous close can lie. A busy market has no
+   such minutes, and so many trades in each that every quarter of a second has one.
 
-To split a closed minute into what a stream would have shown before, see `forming.partial`: it is a pure function
-of the closed bar and of the time since it opened.
+What a minute had shown before it closed is a pure function of the closed bar and the time since it opened: see
+`forming`, and `tape` for the frames of a stream.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ OCTAVES: Final = 10
 _DAY_MINUTES: Final = 1_440
 _LONGEST_STANDSTILL: Final = 80
 _PIECE_MINUTES: Final = 31 * _DAY_MINUTES
+# One trade for each quarter of a second of a minute.
+_BUSY_TRADES: Final = 240
 # Deviation of the sum of the lines' one-minute steps, relative to amplitude * sqrt(period): fitted once so that
 # `daily_move` comes out as the typical move between two midnights.
 _LINE_GAIN: Final = 0.7
@@ -98,8 +101,9 @@ class Truth:
 class GeneratedMarket:
     """A market out of a seed. Safe to use from many threads: it keeps no state."""
 
-    def __init__(self, *, seed: int, listings: Iterable[Listing], history_start: int) -> None:
+    def __init__(self, *, seed: int, listings: Iterable[Listing], history_start: int, busy: bool = False) -> None:
         """No symbol has rows before `history_start`, however old its listing is."""
+        self._busy = busy
         self._seed = seed
         self._listings = {listing.name: listing for listing in listings}
         self._history_start = history_start
@@ -138,8 +142,13 @@ class GeneratedMarket:
         minute = np.arange(first, first + count, dtype=np.int64)
         dice = uniforms(key, first, count)
         line = self._price_line(listing, first, count + 1)
-        traded = self._traded(listing, minute, dice[:, 0])
-        traded[minute == life_first] = True
+        if self._busy:
+            traded = np.ones(count, dtype=np.bool_)
+            single = ~traded
+        else:
+            traded = self._traded(listing, minute, dice[:, 0])
+            traded[minute == life_first] = True
+            single = traded & (dice[:, 2] < listing.quiet)
         activity = self._activity(listing, minute)
 
         tick = listing.tick
@@ -148,7 +157,6 @@ class GeneratedMarket:
         close = edges[1:][source]
         previous = np.concatenate((edges[:1], close[:-1]))
         opening = np.where(dice[:, 1] < 0.56, previous, np.where(dice[:, 1] < 0.78, previous + 1, previous - 1))
-        single = traded & (dice[:, 2] < listing.quiet)
         opening = np.where(traded & ~single, opening, close)
 
         # How far a wick reaches, in ticks: mostly little, sometimes far; a dear price has more ticks to move.
@@ -160,6 +168,9 @@ class GeneratedMarket:
         low = np.maximum(np.minimum(opening, close) - down, 1)
 
         volume, trades = self._amounts(listing, dice, activity, traded, single)
+        if self._busy:
+            trades = np.maximum(trades, _BUSY_TRADES)
+            volume = np.maximum(volume, trades)
         taker = self._taker(volume, trades, dice)
         # Quote amounts lie between volume at the low and volume at the high, in whole tick * step units.
         span = high - low

@@ -1,4 +1,4 @@
-"""The double on a socket: one port for archive, REST and control; in a thread of a test or as a process."""
+"""The double on a socket: one port for archive, REST, streams and control; in a thread of a test or as a process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from feeds.fakebinance.archive import ArchiveHost, Bucket, GeneratedBucket
 from feeds.fakebinance.bars import Bars
 from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.config import ExchangeConfig
+from feeds.fakebinance.connection_log import ConnectionLog
 from feeds.fakebinance.control import ControlHost
 from feeds.fakebinance.faults import Fault, FaultBook
 from feeds.fakebinance.klines import KlineReader
@@ -26,6 +27,7 @@ from feeds.fakebinance.recorded import RecordedBucket, RecordedMarket
 from feeds.fakebinance.replies import Reply, deliver
 from feeds.fakebinance.rest import RestHost
 from feeds.fakebinance.store import ZipStore
+from feeds.fakebinance.streams import StreamHost
 from feeds.fakebinance.visits import Visit
 from feeds.fakebinance.witness import RequestLog
 from market.domain.window import Month, TimeWindow
@@ -56,6 +58,7 @@ class FakeExchange:
         for fault in config.faults:
             self.faults.enter(fault)
         self.requests = RequestLog()
+        self.connections = ConnectionLog(self.clock)
         self.limiter = WeightLimiter(
             self.clock, limit=config.weight_limit, patience=config.patience, ban_ms=config.ban_ms
         )
@@ -64,6 +67,8 @@ class FakeExchange:
         self._archive = ArchiveHost(bucket, self.faults)
         reader = KlineReader(self.truth, self.faults)
         self._rest = RestHost(market, reader, self.clock, weight_limit=config.weight_limit)
+        self._streams = StreamHost(market, self.clock, self.connections, config.streams, closes_idle=config.closes_idle)
+        self._ticker: asyncio.Task[None] | None = None
         self._control = ControlHost(self)
         self._runner: web.AppRunner | None = None
         self._address: tuple[str, int] | None = None
@@ -73,7 +78,9 @@ class FakeExchange:
         market: Market
         if folder is None:
             listings = config.market_listings()
-            market = GeneratedMarket(seed=config.seed, listings=listings, history_start=config.history_start)
+            market = GeneratedMarket(
+                seed=config.seed, listings=listings, history_start=config.history_start, busy=config.busy
+            )
         else:
             market = RecordedMarket(folder)
         self.store = ZipStore(
@@ -137,12 +144,16 @@ class FakeExchange:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS, auto_decompress=False)
         self._runner = runner
         await runner.setup()
+        self._ticker = asyncio.create_task(self._streams.run(), name="fakebinance streams")
         await web.TCPSite(runner, host, port).start()
         taken = runner.addresses[0]
         self._address = (str(taken[0]), int(taken[1]))
 
     async def stop(self) -> None:
         """Close the port and every connection; remove temporary files."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.wait([self._ticker])
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -155,6 +166,11 @@ class FakeExchange:
             raise RuntimeError("the exchange double has not been started: it has no address yet")
         host, port = self._address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def ws_url(self) -> str:
+        """``ws://host:port/market``: what a collector takes as the address of the market streams."""
+        return f"ws{self.url.removeprefix('http')}/market"
 
     @property
     def listing_url(self) -> str:
@@ -178,22 +194,28 @@ class FakeExchange:
             return await deliver(request, reply)
         faults = self.faults.claim(visit)
         reply, weight = await self._reply(request, visit, faults)
+        if reply.status == 101:
+            self._note(request, visit, faults, reply.status, weight)
+            return await self._streams.serve(request)
         try:
             return await deliver(request, reply, faults)
         except ConnectionError:
             # The client left first; there is nobody to answer.
             return web.Response(status=reply.status)
         finally:
-            self.requests.note(
-                visit,
-                method=request.method,
-                query=request.query_string,
-                status=reply.status,
-                clock_ms=self.clock.now(),
-                weight=weight,
-                faults=tuple(fault.name for fault in faults),
-                address=_address_of(request),
-            )
+            self._note(request, visit, faults, reply.status, weight)
+
+    def _note(self, request: web.Request, visit: Visit, faults: Sequence[Fault], status: int, weight: int) -> None:
+        self.requests.note(
+            visit,
+            method=request.method,
+            query=request.query_string,
+            status=status,
+            clock_ms=self.clock.now(),
+            weight=weight,
+            faults=tuple(fault.name for fault in faults),
+            address=_address_of(request),
+        )
 
     async def _reply(self, request: web.Request, visit: Visit, faults: Sequence[Fault]) -> tuple[Reply, int]:
         """The answer, and the REST weight that it cost."""
@@ -216,6 +238,9 @@ class FakeExchange:
     async def _healthy(self, request: web.Request, visit: Visit, faults: Sequence[Fault]) -> Reply:
         if request.method not in {"GET", "HEAD"}:
             return page(405, "405 Method Not Allowed")
+        if visit.kind == "ws.handshake":
+            # Shaking hands is the streams' part; 101 only says that nothing is in the way of it.
+            return Reply(101) if web.WebSocketResponse().can_prepare(request) else page(400, "400 Bad Request")
         if visit.kind.startswith("archive.") or visit.kind == "rest.klines":
             # May make a file or fold years of minutes: not on the event loop.
             return await asyncio.to_thread(self._made, request, visit, faults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ from market.domain.window import Month
 
 CHECKSUM_SUFFIX: Final = ".CHECKSUM"
 LISTING_PATH: Final = "/data.binance.vision"
+
+_STREAM_PATH: Final = re.compile(r"(/(market|public|private))?/(stream|ws)(/.*)?")
 
 _REST_KINDS: Final = {
     "/fapi/v1/klines": "rest.klines",
@@ -26,8 +29,8 @@ class Visit:
     """One request, sorted.
 
     `kind` is archive.zip, archive.checksum, archive.listing, rest.klines, rest.exchangeInfo, rest.time,
-    rest.ping, rest.other, control or other. The rest is None where the request has no such thing; `day` is set
-    for daily files only, `month` for monthly and daily ones.
+    rest.ping, rest.other, ws.handshake, control or other. The rest is None where the request has no such thing;
+    `day` is set for daily files only, `month` for monthly and daily ones.
     """
 
     kind: str
@@ -47,6 +50,8 @@ class Visit:
             return cls(kind, path, symbol.upper() if symbol else None, query.get("interval"))
         if path.startswith("/data/"):
             return cls._of_object(path)
+        if _STREAM_PATH.fullmatch(path):
+            return cls("ws.handshake", path)
         if path.rstrip("/") == LISTING_PATH:
             return cls("archive.listing", path)
         return cls("control" if path.startswith("/control/") else "other", path)

@@ -9,7 +9,7 @@ from feeds.fakebinance import cli
 
 
 class Command(BaseCommand):
-    help = "Serve the exchange double: archive, REST and control on one port."
+    help = "Serve the exchange double: archive, REST, streams and control on one port."
     requires_system_checks = ()  # It has no database and serves without one.
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 
 import django
+import hypothesis
 import pytest
 
 from klineproject.local.instance import Instance
@@ -27,6 +28,12 @@ _provide_services()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
 # Test modules import models when they are collected. Done already where pytest-django knows the settings' name.
 django.setup()
+
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile(
+    "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True)

@@ -171,7 +171,7 @@ JSON = st.recursive(
 WISHES = st.fixed_dictionaries({}, optional={"symbol": JSON, "backfill_from": JSON})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.one_of(JSON.map(json.dumps).map(str.encode), WISHES.map(json.dumps).map(str.encode), st.binary()))
 def test_no_body_whatever_makes_the_server_fail(server: WebServer, body: bytes) -> None:
     reply = httpx.post(f"{server.url}/api/symbols", content=body, headers={"content-type": "application/json"})
@@ -179,7 +179,7 @@ def test_no_body_whatever_makes_the_server_fail(server: WebServer, body: bytes) 
     assert set(reply.json()) == {"success", "data", "error"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     name=st.text(max_size=80),
     query=st.dictionaries(

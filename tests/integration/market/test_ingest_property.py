@@ -78,7 +78,7 @@ def symbol_ids() -> list[int]:
     return ids
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals=st.lists(batches(), min_size=1, max_size=5))
 def test_any_sequence_of_batches_leaves_exactly_what_the_model_holds(
     symbol_ids: list[int], arrivals: list[tuple[dict[Key, Values], Source, LoadedFile | None]]

@@ -16,14 +16,12 @@ from market.api.errors import LengthRequired, UnknownSymbol
 from market.api.lookup import symbol_id_of
 from market.api.parsing import SmallJSONParser
 from market.api.serializers import HistoryOut, KlinesQuery, SymbolOut, SymbolWish, is_name
+from market.domain.bar import BarRow
 from market.domain.window import to_datetime
 from market.selectors.candles import bar_is_closed, klines_list
 from market.selectors.ledger import history_progress
 from market.selectors.symbols import symbols_tracked
 from market.services.symbols import symbol_track, symbol_untrack
-
-# As the selector delivers it: time, open, high, low, close, volume, taker_buy_volume, quote_volume, trade_count.
-Bar = tuple[int, float, float, float, float, float, float, float, int]
 
 
 def wall_clock() -> int:
@@ -61,7 +59,7 @@ class KlinesView(ApiView):
         return Response(bars)
 
 
-def kline_dicts(name: str, rows: Sequence[Bar]) -> list[dict[str, Any]]:
+def kline_dicts(name: str, rows: Sequence[BarRow]) -> list[dict[str, Any]]:
     """Rows as `KlineOut` describes them, all of them closed."""
     return [
         {

@@ -1,23 +1,18 @@
-"""A root URLconf that names the API's handlers, as the product's own does."""
+"""The product's own addresses and handlers, and a view that fails."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path
+from django.urls import path
 
-handler400: Final = "market.api.errors.bad_request"
-handler404: Final = "market.api.errors.page_not_found"
-handler500: Final = "market.api.errors.server_error"
+from klineproject import urls
+from klineproject.urls import handler400, handler404, handler500
+
+__all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a mistake outside of the API's views")
 
 
-urlpatterns = [
-    path("api/broken", broken),
-    path("broken", broken),
-    path("api/", include("market.api.urls")),
-]
+urlpatterns = [path("api/broken", broken), path("broken", broken), *urls.urlpatterns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import multiprocessing
 import os
 import threading
@@ -68,7 +69,11 @@ def _prepare(database: str) -> None:
     """Set a process up: Django, on the parent's database, and an end with the parent's end."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
     settings.DATABASES["default"]["NAME"] = database
+    # Read by polars when it is imported: there is one process for each processor already.
+    os.environ["POLARS_MAX_THREADS"] = "1"
     django.setup()
+    # What jobs need, most of a second's work, now and not when the first file waits.
+    importlib.import_module("feeds.storing")
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -82,9 +82,11 @@ def decimal_sums(values: FloatArray, firsts: IntArray) -> FloatArray:
     """
     whole = np.floor(values)
     # Decimals that a float of this size can tell apart: rounding to more would read noise as digits.
-    places = _DECIMALS - np.searchsorted(_THRESHOLDS, values, side="right").clip(max=_DECIMALS)
-    scale = _POWERS[places]
-    units = np.rint((values - whole) * scale).astype(np.int64) * (_UNIT // scale)
+    if values.max() < _THRESHOLDS[0]:
+        units = np.rint((values - whole) * _UNIT).astype(np.int64)
+    else:
+        scale = _POWERS[_DECIMALS - np.searchsorted(_THRESHOLDS, values, side="right").clip(max=_DECIMALS)]
+        units = np.rint((values - whole) * scale).astype(np.int64) * (_UNIT // scale)
     whole_sums = np.add.reduceat(whole.astype(np.int64), firsts)
     unit_sums = np.add.reduceat(units, firsts)
     carry, rest = np.divmod(unit_sums, _UNIT)

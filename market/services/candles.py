@@ -22,7 +22,7 @@ from market.domain.rollup import PARENTS, fold_batch
 from market.domain.source import LoadedFile, Source
 from market.domain.window import DAY_MS, TimeWindow, day_of
 from market.models import Symbol
-from market.store import candles, ledger
+from market.store import candles, chunks, ledger
 from market.store.ledger import DayKey
 
 # Timeframes whose buckets never cross a day's edge: a batch into empty days folds them from memory.
@@ -59,16 +59,14 @@ def candles_ingest(
         return Ingested(0, 0, 0)
     if not batch.is_ordered:
         raise ValueError("a batch has to be ascending and unique in (symbol_id, time)")
+    if not durable:
+        chunks.make_room(_days(batch))
     with transaction.atomic():
         if not durable:
             candles.relax_commit()
         symbols = np.unique(batch.symbol_id).tolist()
         candles.lock_symbols(symbols)
-        is_fresh = len(symbols) == 1 and not candles.exists(
-            Interval.M1,
-            symbols[0],
-            Interval.D1.cover(TimeWindow(int(batch.frame.time[0]), int(batch.frame.time[-1]) + 1)),
-        )
+        is_fresh = len(symbols) == 1 and not candles.exists(Interval.M1, symbols[0], _days(batch))
         is_newer_issue = file is not None and ledger.read_digest(file.path) not in {None, file.sha256}
         verdict = _write_minutes(batch, source, is_fresh=is_fresh, supersede=corrects or is_newer_issue)
         _refresh_rollups(batch, verdict, is_fresh=is_fresh)
@@ -102,20 +100,47 @@ def _spans(batch: CandleBatch) -> list[candles.Range]:
 
 def _refresh_rollups(batch: CandleBatch, verdict: Merge, *, is_fresh: bool) -> None:
     """Fold every bucket that contains a changed minute anew, each timeframe from the finer one below it."""
-    changed = batch if verdict.changed.all() else batch.take(verdict.changed)
-    if not len(changed):
+    if is_fresh:
+        _add_rollups(batch)
         return
-    in_memory = {Interval.M1: batch} if is_fresh else {}
+    changed = batch if verdict.changed.all() else batch.take(verdict.changed)
+    if len(changed):
+        for interval, parent in PARENTS:
+            _refold(interval, parent, *_buckets(changed, interval))
+
+
+def _add_rollups(batch: CandleBatch) -> None:
+    """The rollups of one symbol's whole days of which nothing was stored before.
+
+    A bucket that lies within these days has no bar yet and is folded from memory; a week or a month that reaches
+    beyond them is folded from what is stored.
+    """
+    bars = {Interval.M1: batch}
     for interval, parent in PARENTS:
-        parents = in_memory.get(parent)
-        if parents is not None and interval in _WITHIN_A_DAY:
-            # No minute of these days was stored before, hence no bar of this timeframe.
-            in_memory[interval] = bars = fold_batch(parents, interval)
-        else:
-            symbols, buckets = _buckets(changed, interval)
-            bars = fold_batch(candles.read(parent, candles.ranges_of(interval, symbols, buckets))[0], interval)
-            candles.delete(interval, symbols, buckets)
-        candles.insert(interval, bars)
+        parents = bars[parent]
+        if interval in _WITHIN_A_DAY:
+            bars[interval] = fold_batch(parents, interval)
+            candles.insert(interval, bars[interval])
+            continue
+        days = _days(batch)
+        symbols, buckets = _buckets(parents, interval)
+        is_inside = np.array([start >= days.start and interval.next(start) <= days.end for start in buckets.tolist()])
+        _refold(interval, parent, symbols[~is_inside], buckets[~is_inside])
+        inside = np.isin(interval.floor_array(parents.frame.time), buckets[is_inside])
+        candles.insert(interval, fold_batch(parents.take(inside), interval))
+
+
+def _refold(interval: Interval, parent: Interval, symbols: IntArray, buckets: IntArray) -> None:
+    """Make bars anew from the finer ones that are stored."""
+    if len(buckets):
+        parents, _ = candles.read(parent, candles.ranges_of(interval, symbols, buckets))
+        candles.delete(interval, symbols, buckets)
+        candles.insert(interval, fold_batch(parents, interval))
+
+
+def _days(batch: CandleBatch) -> TimeWindow:
+    """The whole days from the first to the last minute."""
+    return Interval.D1.cover(TimeWindow(int(batch.frame.time.min()), int(batch.frame.time.max()) + 1))
 
 
 def _buckets(batch: CandleBatch, interval: Interval) -> tuple[IntArray, IntArray]:

@@ -26,6 +26,12 @@ LOCK_SYMBOLS: Final = "SELECT pg_advisory_xact_lock(%s, id) FROM unnest(%s::inte
 RELAX_COMMIT: Final = "SET LOCAL synchronous_commit TO off"
 
 _INSERT: Final = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)")
+# Composed once: it takes longer than the server needs for a small statement.
+_INSERTS: Final = {
+    (interval, with_source): _INSERT.format(table=table, columns=column_list(with_source=with_source)).as_string()
+    for interval, table in TABLES.items()
+    for with_source in (False, True)
+}
 
 # Primary key (symbol_id, time); the constant bounds let the planner drop all other chunks.
 _READ_RANGE: Final = sql.SQL(
@@ -109,13 +115,12 @@ def insert(interval: Interval, batch: CandleBatch, source: IntArray | int | None
     """Add bars that are not there; a bar that is there already is an IntegrityError."""
     if not len(batch):
         return
-    statement = _INSERT.format(table=TABLES[interval], columns=column_list(with_source=source is not None))
-    with _copy(statement) as copy:
+    with _copy(_INSERTS[interval, source is not None]) as copy:
         copy.write(encode(batch, source))
 
 
 @contextmanager
-def _copy(statement: sql.Composable) -> Iterator[Copy]:
+def _copy(statement: sql.Composable | str) -> Iterator[Copy]:
     """A COPY under way. Its errors are Django's, as those of every other statement: Django translates what `execute`
     raises and lets what `copy` raises through as it is, and whoever waits for a lost database waits for Django's."""
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:

@@ -49,7 +49,7 @@ def _administer(settings: dict[str, Any], statement: sql.Composed) -> None:
 
 
 def empty_everything() -> None:
-    """No candle, no ledger, no symbol; what earlier runs wrote is on disk, so that it is not written out in the next."""
+    """No candle, no ledger, no symbol; and what earlier runs wrote is on disk, not still to be written by the next."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(TABLES.values())))
         cursor.execute("TRUNCATE market_symbol, market_ledgerday, market_archivefile RESTART IDENTITY CASCADE")

@@ -36,6 +36,7 @@ _PIECE: Final = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Load:
     seconds: float
+    cpu_seconds: float
     rows: int
     parent_mb: float
     workers_mb: list[float]
@@ -103,7 +104,7 @@ def _load(double: DoubleProcess) -> Load:
     )
     report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert not report["errors"]
-    return Load(report["seconds"], report["rows"], report["parent_mb"], report["workers_mb"])
+    return Load(report["seconds"], report["cpu_seconds"], report["rows"], report["parent_mb"], report["workers_mb"])
 
 
 def _check_content(double: DoubleProcess, name: str) -> None:
@@ -118,7 +119,7 @@ def _check_content(double: DoubleProcess, name: str) -> None:
             stored, _ = candles.read(interval, [(symbol_id, interval.cover(YEAR))])
             assert stored.frame == expected, f"{name} {interval.value}"
         cursor.execute(
-            "SELECT count(*) FROM market_ledgerday WHERE state = 'archive' AND monthly_rows = expected AND expected = 1440"
+            "SELECT count(*) FROM market_ledgerday WHERE state = 'archive' AND monthly_rows = 1440 AND expected = 1440"
         )
         assert cursor.fetchone() == (len(YEAR.days()) * len(SYMBOLS),), "days in the ledger"
 

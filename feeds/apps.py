@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-from market.signals import symbol_wish_changed
+from market.signals import collector_wish_changed, symbol_wish_changed
 
 
 class FeedsConfig(AppConfig):
@@ -11,6 +11,9 @@ class FeedsConfig(AppConfig):
     name = "feeds"
 
     def ready(self) -> None:
+        from feeds.live.nudges import nudge_collectors
         from feeds.tasks import on_wish_changed
 
         symbol_wish_changed.connect(on_wish_changed, dispatch_uid="feeds.fill_history")
+        symbol_wish_changed.connect(nudge_collectors, dispatch_uid="feeds.nudge_collectors")
+        collector_wish_changed.connect(nudge_collectors, dispatch_uid="feeds.nudge_collectors")

@@ -86,6 +86,11 @@ class Environment(BaseSettings):
     # Where the exchange is. An empty REST address means: the archive only.
     binance_archive_url: Annotated[str, _url("https", "http")] = "https://data.binance.vision"
     binance_rest_url: Annotated[str, _url("https", "http", optional=True)] = "https://fapi.binance.com"
+    binance_ws_url: Annotated[str, _url("wss", "ws")] = "wss://fstream.binance.com/market"
+
+    # The live side. The exchange takes at most 1,024 symbols on a connection; shards are what collectors share out.
+    symbols_per_connection: Annotated[int, Field(ge=1, le=1024)] = 50
+    collector_shards: Annotated[int, Field(ge=1, le=1024)] = 8
 
     # Proxies: one for each port of the range. An empty host means a direct connection.
     proxy_host: str = ""

@@ -138,6 +138,9 @@ DATA_START = ENV.data_start
 TRACKED_SYMBOL = ENV.tracked_symbol
 BINANCE_ARCHIVE_URL = ENV.binance_archive_url
 BINANCE_REST_URL = ENV.binance_rest_url
+BINANCE_WS_URL = ENV.binance_ws_url
+SYMBOLS_PER_CONNECTION = ENV.symbols_per_connection
+COLLECTOR_SHARDS = ENV.collector_shards
 PROXY: dict[str, Any] | None = (
     {
         "host": ENV.proxy_host,

@@ -1,0 +1,46 @@
+"""The exchange's time: what is closed, late or stale is judged by its clock, not by ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from feeds.binance.retries import wall_clock_ms
+from market.domain.window import MINUTE_MS, SECOND_MS
+
+
+class ExchangeClock:
+    """Milliseconds UTC. This machine's time until the exchange has told its own.
+
+    `speed` is how fast the exchange's clock runs: 1, but for a double that was sped up.
+    """
+
+    # An event that claims to be later than this lies; a clock is never believed to be wrong by more.
+    BELIEVED_MS: Final = MINUTE_MS
+
+    def __init__(
+        self,
+        *,
+        speed: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        start_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self.speed = speed
+        self._monotonic = monotonic
+        self._at_ms = start_ms()
+        self._at_s = monotonic()
+        self.is_known = False
+
+    def now(self) -> int:
+        return self._at_ms + int((self._monotonic() - self._at_s) * SECOND_MS * self.speed)
+
+    def tell(self, server_ms: int) -> None:
+        """The exchange was asked for its time and said this."""
+        self._at_ms, self._at_s, self.is_known = server_ms, self._monotonic(), True
+
+    def hear(self, event_ms: int) -> None:
+        """An event of the stream bears this time: it is at least as late as that."""
+        ahead = event_ms - self.now()
+        if not self.is_known or 0 < ahead <= self.BELIEVED_MS:
+            self.tell(event_ms)

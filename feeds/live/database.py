@@ -1,0 +1,54 @@
+"""A thread with a database connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import psycopg
+from channels.db import DatabaseSyncToAsync
+from django import db
+from django.db import connections
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# Django translates the driver's errors, but for those that arise inside a COPY.
+DATABASE_ERRORS = (db.Error, psycopg.Error)
+_CONTENT_ERRORS = (db.DataError, db.IntegrityError, psycopg.DataError, psycopg.IntegrityError)
+
+_CLOSE_S = 1.0
+
+
+def blames_content(error: Exception) -> bool:
+    """Whether a write failed for what it carried and would fail again. Anything else of the database (away, starting,
+    full, in the middle of a migration) passes."""
+    return isinstance(error, _CONTENT_ERRORS) or not isinstance(error, DATABASE_ERRORS)
+
+
+class DatabaseThread:
+    """Runs functions on the database one after the other.
+
+    Storing and watching have a thread each: a long transaction must not hold up the renewal of a lease.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def run(
+        self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        """The function's result. Cancelled, the wait ends; what has begun in the thread goes on there."""
+        call = DatabaseSyncToAsync(partial(function, *args, **kwargs), thread_sensitive=False, executor=self._executor)
+        return await call()
+
+    async def close(self) -> bool:
+        """Close the connection and the thread; False if the thread hangs, in the arms of a server that is silent."""
+        loop = asyncio.get_running_loop()
+        closing = loop.run_in_executor(self._executor, connections.close_all)
+        done, _ = await asyncio.wait({closing}, timeout=_CLOSE_S)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        return bool(done)

@@ -72,7 +72,7 @@ async def _serve(exchange: FakeExchange, host: str, port: int, announce: Callabl
     try:
         await exchange.start(host, port)
         announce(f"exchange double at {exchange.url}")
-        await stopping.wait()
+        await exchange.serve_until(stopping)
     finally:
         await exchange.stop()
         for number in (signal.SIGINT, signal.SIGTERM):

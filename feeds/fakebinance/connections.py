@@ -6,12 +6,14 @@ import asyncio
 import socket
 import struct
 import time
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from feeds.fakebinance import frames
 from feeds.fakebinance.connection_log import ConnectionRecord
+from feeds.fakebinance.faults import Fault
 from feeds.fakebinance.subscriptions import Subscriptions
 
 # How long a client may take to answer a close frame, in real time.
@@ -36,6 +38,15 @@ class MessageRate:
         return len(self._times) > self._per_second
 
 
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """When and how a connection will be ended; without a code by a reset."""
+
+    at_ms: int
+    code: int | None
+    reason: str
+
+
 class Connection:
     """Frames go out in batches: `send` collects, `flush` writes once. All in the loop's thread.
 
@@ -52,10 +63,12 @@ class Connection:
         self.subscriptions = subscriptions
         self.pinged_ms: int | None = None  # The oldest ping without an answer.
         self.next_ping_ms = 0
-        self.ends_ms = 0
+        self.doomed: Doom | None = None
+        self.silence: Fault | None = None
         self.closing_since: float | None = None
         self._request = request
         self._outbox: list[bytes] = []
+        self._hits: set[int] = set()
         if (sock := self._socket()) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
 
@@ -67,6 +80,33 @@ class Connection:
     def is_open(self) -> bool:
         """Whether frames may still be sent."""
         return self.closing_since is None and self._transport() is not None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a fault keeps back all events and pings."""
+        return self.silence is not None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether a fault also keeps back answers."""
+        return self.silence is not None and not self.silence.params.get("answers", True)
+
+    def is_hit_first(self, fault_id: int) -> bool:
+        """Whether the fault has not acted on this connection yet; remembered."""
+        is_first = fault_id not in self._hits
+        self._hits.add(fault_id)
+        return is_first
+
+    def doom(self, at_ms: int, code: int | None, reason: str) -> None:
+        """End the connection at that instant, if nothing ends it before."""
+        if self.doomed is None or at_ms < self.doomed.at_ms:
+            self.doomed = Doom(at_ms, code, reason)
+
+    def ping(self, now: int) -> None:
+        """Send a ping with the time in it, as the exchange does."""
+        self.send(frames.framed(str(now).encode(), frames.PING))
+        if self.pinged_ms is None:
+            self.pinged_ms = now
 
     def send(self, frame: bytes) -> None:
         """Put a frame (see `frames.framed`) into the next batch."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from feeds.fakebinance.bars import COLUMNS, Bars
 from feeds.fakebinance.clock import Clock
+from feeds.fakebinance.connection_log import ConnectionLog
 from feeds.fakebinance.fault_kinds import FaultError
 from feeds.fakebinance.faults import Fault, FaultBook
 from feeds.fakebinance.limits import WeightLimiter
@@ -34,11 +35,16 @@ class Controlled(Protocol):
     truth: Truth
     faults: FaultBook
     requests: RequestLog
+    connections: ConnectionLog
     limiter: WeightLimiter
 
     def published(self, symbol: str, window: TimeWindow) -> Bars: ...
 
     def prewarm(self, symbols: Iterable[str], months: Iterable[Month], tier: Tier = "monthly") -> int: ...
+
+    def settle(self, symbol: str, at_ms: int | None = None) -> int: ...
+
+    def disconnect(self, connection: int | None = None, code: int | None = None) -> None: ...
 
 
 class ControlError(ValueError):
@@ -56,6 +62,9 @@ class ControlHost:
     GET  truth              symbol, start, end (ms, [start, end)); format=json (default) or npz; published=1 leaves
                             out the days that no source has. Numbers are exact integers, `scale` says of which unit
     GET  requests[?last=N]  counters and the newest N log entries;  DELETE requests clears them
+    GET  connections        the log of WebSocket connections, and each symbol's last closed frame;  DELETE clears it
+    POST disconnect         any of {connection: id, code: n}: end one connection or all, with a close code or a reset
+    POST settle             {symbol, at: ms}: delist a symbol at that time (default: now), while everything runs
     DELETE limits           forget the weight used and all bans
     POST prewarm            {symbols: [...], months: [YYYY-MM, ...], tier: monthly | daily}: make those ZIPs now
     """
@@ -75,6 +84,10 @@ class ControlHost:
             ("GET", "truth"): self._truth,
             ("GET", "requests"): self._requests,
             ("DELETE", "requests"): self._clear_requests,
+            ("GET", "connections"): self._connections,
+            ("DELETE", "connections"): self._clear_connections,
+            ("POST", "disconnect"): self._disconnect,
+            ("POST", "settle"): self._settle,
             ("DELETE", "limits"): self._forgive,
             ("POST", "prewarm"): self._prewarm,
         }.get((method, name))
@@ -165,6 +178,38 @@ class ControlHost:
     def _clear_requests(self, _query: Mapping[str, str], _body: bytes) -> Reply:
         self._exchange.requests.clear()
         return _json({"cleared": True})
+
+    def _connections(self, _query: Mapping[str, str], _body: bytes) -> Reply:
+        return _json(self._exchange.connections.to_json())
+
+    def _clear_connections(self, _query: Mapping[str, str], _body: bytes) -> Reply:
+        self._exchange.connections.clear()
+        return _json({"cleared": True})
+
+    def _disconnect(self, _query: Mapping[str, str], body: bytes) -> Reply:
+        data = _parsed(body)
+        if not isinstance(data, dict) or set(data) - {"connection", "code"}:
+            raise ControlError("expected an object with any of connection (its number) and code (of the close frame)")
+        connection, code = data.get("connection"), data.get("code")
+        if not (connection is None or type(connection) is int):
+            raise ControlError(f"connection is {connection!r}: expected its number in the log")
+        if not (code is None or (type(code) is int and 1000 <= code <= 4999)):
+            raise ControlError(f"code is {code!r}: expected a close code from 1000 to 4999")
+        self._exchange.disconnect(connection, code)
+        return _json({"cut": "all" if connection is None else connection})
+
+    def _settle(self, _query: Mapping[str, str], body: bytes) -> Reply:
+        data = _parsed(body)
+        if not isinstance(data, dict) or set(data) - {"symbol", "at"} or not isinstance(data.get("symbol"), str):
+            raise ControlError("expected {symbol: name, at: ms}")
+        if not (data.get("at") is None or type(data["at"]) is int):
+            raise ControlError(f"at is {data['at']!r}: expected whole milliseconds")
+        try:
+            return _json({"symbol": data["symbol"], "at": self._exchange.settle(data["symbol"], data.get("at"))})
+        except KeyError:
+            raise ControlError(f"unknown symbol {data['symbol']!r}: expected a listed one, in upper case") from None
+        except ValueError as error:
+            raise ControlError(str(error)) from error
 
     def _forgive(self, _query: Mapping[str, str], _body: bytes) -> Reply:
         self._exchange.limiter.forgive()

@@ -1,6 +1,6 @@
 """What can go wrong: the names of all faults, their parameters, and the requests they make sense for.
 
-A fault is one of three families, which differ in where they act:
+A fault is one of four families, which differ in where they act:
 
 data      the market itself lacks something, in the archive and in REST alike
             day_absent {days: [YYYY-MM-DD]}
@@ -28,6 +28,27 @@ answer    the market is well, the answer is not
             slow {bytes_per_second: n}      the body trickles
             truncated {bytes | fraction}    a shorter body, with the length of what is sent
             reset {bytes | fraction}        the connection is reset after that much body; default: before anything
+          With match {"kind": "ws.handshake"} they refuse, delay or reset WebSocket handshakes (403: forbidden,
+          429: rate_limited, 503: server_error).
+stream    the market is well, its frames are not; `after_ms` and `ms` count the exchange's time
+          of a connection, each connection is hit once:
+            silence {answers: bool}         no events and no pings; with answers false nothing at all. Lasts while
+                                            the rule does
+            close {code: n, reason: text, after_ms}   default: 1001;  abort {after_ms}   reset, the client sees 1006
+            server_shutdown {after_ms: 10000}   the event serverShutdown, then close with 1001
+            garbage {text, binary: bool, count: n}   default: texts, bytes and events that nobody expects
+          of one stream:
+            mute {}                         acknowledged, but its frames do not come
+          of the closed frame of a minute, decided once for all connections:
+            final_dropped {}                does not come;  final_late {ms: 30000}   comes that much later
+            final_repeated {count: 1, after_ms: 0}   comes again
+            partial_after_final {after_ms: 0}   a forming frame of the minute follows it
+            out_of_order {after_ms: 3000}   as that, but when frames of the next minute have come
+
+Two things are no faults. A symbol settles by `FakeExchange.settle`, which changes the market itself. A name that does
+not resolve is a matter of the client's side: a test gives the client a host name and replaces the event loop's
+`getaddrinfo` for it by one that raises `socket.gaierror` while the failure lasts, and passes the name on to 127.0.0.1
+otherwise (or, where no recovery is wanted, uses a host under `.invalid`).
 """
 
 from __future__ import annotations
@@ -71,10 +92,41 @@ _ANYWHERE: Final = {
     "slow": {"bytes_per_second": "rate"},
     "reset": _PART,
 }
-_PARAMS: Final[dict[str, dict[str, str]]] = {**_DATA, **_FILE, **_CHECKSUM, **_ZIP, **_REST, **_ANYWHERE}
+_AFTER: Final = {"after_ms": "number"}
+_CONNECTION: Final[dict[str, dict[str, str]]] = {
+    "silence": {"answers": "flag"},
+    "close": {**_AFTER, "code": "code", "reason": "text"},
+    "abort": _AFTER,
+    "server_shutdown": _AFTER,
+    "garbage": {"text": "text", "binary": "flag", "count": "number"},
+}
+_MUTE: Final[dict[str, dict[str, str]]] = {"mute": {}}
+_CLOSED_FRAME: Final[dict[str, dict[str, str]]] = {
+    "final_dropped": {},
+    "final_late": {"ms": "number"},
+    "final_repeated": {**_AFTER, "count": "number"},
+    "partial_after_final": _AFTER,
+    "out_of_order": _AFTER,
+}
+_STREAM: Final = {**_CONNECTION, **_MUTE, **_CLOSED_FRAME}
+_PARAMS: Final[dict[str, dict[str, str]]] = {**_DATA, **_FILE, **_CHECKSUM, **_ZIP, **_REST, **_ANYWHERE, **_STREAM}
 DATA_FAULTS: Final = frozenset(_DATA)
 FILE_FAULTS: Final = frozenset(_FILE)
+STREAM_FAULTS: Final = frozenset(_STREAM)
 NAMES: Final = frozenset(_PARAMS)
+_NATURAL: Final[dict[str, frozenset[str]]] = {
+    name: frozenset(kinds)
+    for family, kinds in (
+        (_DATA, ("archive.zip", "archive.checksum", "rest.klines")),
+        (_FILE, ("archive.zip", "archive.checksum")),
+        (_CHECKSUM, ("archive.checksum",)),
+        (_ZIP, ("archive.zip",)),
+        (_CONNECTION, ("ws.connection",)),
+        (_MUTE, ("ws.stream",)),
+        (_CLOSED_FRAME, ("ws.final",)),
+    )
+    for name in family
+}
 
 
 class FaultError(ValueError):
@@ -83,17 +135,9 @@ class FaultError(ValueError):
 
 def is_natural(name: str, kind: str) -> bool:
     """Whether a fault without a kind of its own is for such requests."""
-    if name in DATA_FAULTS:
-        return kind in {"archive.zip", "archive.checksum", "rest.klines"}
-    if name in FILE_FAULTS:
-        return kind in {"archive.zip", "archive.checksum"}
-    if name in _CHECKSUM:
-        return kind == "archive.checksum"
-    if name in _ZIP:
-        return kind == "archive.zip"
-    if name in _REST:
-        return kind.startswith("rest.")
-    return kind.startswith(("archive.", "rest."))
+    if name in _NATURAL:
+        return kind in _NATURAL[name]
+    return kind.startswith("rest.") if name in _REST else kind.startswith(("archive.", "rest."))
 
 
 def check_params(name: str, params: Mapping[str, Any]) -> None:
@@ -143,6 +187,7 @@ _KINDS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "fraction": (lambda value: _is_amount(value) and value <= 1, "a number from 0 to 1"),
     "flag": (lambda value: isinstance(value, bool), "true or false"),
     "status": (lambda value: _is_whole(value) and 200 <= value <= 599, "an HTTP status from 200 to 599"),
+    "code": (lambda value: _is_whole(value) and 1000 <= value <= 4999, "a close code from 1000 to 4999"),
     "text": (lambda value: isinstance(value, str), "a text"),
     "texts": (_is_texts, "an object of texts"),
     "what": (lambda value: value in ("altered", "missing_rows"), "altered or missing_rows"),

@@ -5,28 +5,30 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from feeds.fakebinance.clock import Clock
-from feeds.fakebinance.fault_kinds import DATA_FAULTS, NAMES, FaultError, check_params, is_natural
+from feeds.fakebinance.fault_kinds import DATA_FAULTS, NAMES, STREAM_FAULTS, FaultError, check_params, is_natural
 from feeds.fakebinance.visits import Visit
 
-_MATCH_KEYS: Final = ("kind", "path", "symbol", "interval", "tier", "month", "day")
+_MATCH_KEYS: Final = ("kind", "path", "symbol", "interval", "tier", "month", "day", "stream", "connection", "minute")
+_KEPT_DECISIONS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One rule of the book.
 
-    `match` maps kind, path, symbol, interval, tier, month or day to a shell pattern; every given one must fit
-    (`Visit` says what requests carry). Without a kind the fault hits the requests it makes sense for.
-    `times` counts hits per request path, so that a ZIP and its .CHECKSUM have a budget each, or hits of any path
-    with `scope="all"`; None is for ever. `skip` lets the first matching requests pass, by the same count.
-    `until_ms` ends the fault by the exchange's clock. `probability` draws from a generator seeded with `seed`.
+    `match` maps kind, path, symbol, interval, tier, month, day, stream, connection or minute to a shell pattern;
+    every given one must fit (`Visit` says what requests carry). Without a kind the fault hits the requests it makes
+    sense for. `times` counts hits per request path, so that a ZIP and its .CHECKSUM have a budget each (per stream
+    for what hits a stream, per path for what hits a connection), or hits of any path with `scope="all"`; None is for
+    ever. `skip` lets the first matching requests pass, by the same count. `until_ms` ends the fault by the
+    exchange's clock. `probability` draws from a generator seeded with `seed`.
     """
 
     name: str
@@ -122,6 +124,8 @@ class FaultBook:
         self._dice: dict[int, random.Random] = {}
         self._seen: Counter[tuple[int, str]] = Counter()
         self._hits: Counter[tuple[int, str]] = Counter()
+        self._decisions: OrderedDict[tuple[int, str], bool] = OrderedDict()
+        self.has_stream_rules = False
 
     def add(
         self,
@@ -141,16 +145,24 @@ class FaultBook:
             entered = replace(fault, id=next(self._ids))
             self._faults[entered.id] = entered
             self._dice[entered.id] = random.Random(fault.seed)
+            self._look()
             return entered
 
     def remove(self, fault_id: int) -> bool:
         """Take a rule out; False if there was none."""
         with self._lock:
-            return self._faults.pop(fault_id, None) is not None
+            is_there = self._faults.pop(fault_id, None) is not None
+            self._look()
+            return is_there
 
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()
+            self._look()
+
+    def _look(self) -> None:
+        """Remember whether any rule is about streams, which ask for every frame."""
+        self.has_stream_rules = any(fault.name in STREAM_FAULTS for fault in self._faults.values())
 
     def rules(self) -> list[Fault]:
         with self._lock:
@@ -171,7 +183,20 @@ class FaultBook:
     def _strikes(self, fault: Fault, visit: Visit) -> bool:
         if fault.until_ms is not None and self._clock.now() >= fault.until_ms:
             return False
-        budget = (fault.id, visit.path if fault.scope == "path" else "*")
+        if visit.occasion is None:
+            return self._is_spent_on(fault, visit)
+        key = fault.id, visit.occasion
+        if key not in self._decisions:
+            self._decisions[key] = self._is_spent_on(fault, visit)
+            # Those of open connections are asked for all the time, and so never the oldest.
+            if len(self._decisions) > _KEPT_DECISIONS:
+                self._decisions.popitem(last=False)
+        self._decisions.move_to_end(key)
+        return self._decisions[key]
+
+    def _is_spent_on(self, fault: Fault, visit: Visit) -> bool:
+        """Count the visit, and whether the fault's times, skip and dice let it hit."""
+        budget = (fault.id, visit.budget if fault.scope == "path" else "*")
         if fault.times is not None and self._hits[budget] >= fault.times:
             return False
         self._seen[budget] += 1

@@ -38,8 +38,9 @@ OCTAVES: Final = 10
 _DAY_MINUTES: Final = 1_440
 _LONGEST_STANDSTILL: Final = 80
 _PIECE_MINUTES: Final = 31 * _DAY_MINUTES
-# One trade for each quarter of a second of a minute.
-_BUSY_TRADES: Final = 240
+# Two trades for each quarter of a second of a minute: one might fall just before a quarter and one just after the
+# next, for a stream's clock is not exact to the millisecond.
+_BUSY_TRADES: Final = 480
 # Deviation of the sum of the lines' one-minute steps, relative to amplitude * sqrt(period): fitted once so that
 # `daily_move` comes out as the typical move between two midnights.
 _LINE_GAIN: Final = 0.7
@@ -99,7 +100,7 @@ class Truth:
 
 
 class GeneratedMarket:
-    """A market out of a seed. Safe to use from many threads: it keeps no state."""
+    """A market out of a seed. Safe to use from many threads: only `settle` changes it."""
 
     def __init__(self, *, seed: int, listings: Iterable[Listing], history_start: int, busy: bool = False) -> None:
         """No symbol has rows before `history_start`, however old its listing is."""
@@ -111,6 +112,11 @@ class GeneratedMarket:
     @property
     def listings(self) -> Mapping[str, Listing]:
         return self._listings
+
+    def settle(self, symbol: str, delivery_ms: int) -> None:
+        """Let a symbol end: the minute that opens before that instant is its last. KeyError for an unknown one."""
+        # A new mapping, for other threads may be walking through the old one.
+        self._listings = {**self._listings, symbol: self._listings[symbol].settled_at(delivery_ms)}
 
     def life(self, symbol: str) -> TimeWindow:
         listing = self._listings[symbol]

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from feeds.fakebinance.faults import Fault
 
+STALL_SECONDS: Final = 5.0
 _CHUNK: Final = 16_384
 _SMALLEST_GZIP: Final = 256
 _DELIVERY: Final = frozenset({"stall", "slow", "truncated", "reset"})
@@ -73,7 +74,7 @@ async def deliver(request: web.Request, reply: Reply, faults: Sequence[Fault] = 
         await sent.send(request)
         return sent
     if stall := damage.get("stall"):
-        await asyncio.sleep(float(stall.get("seconds", 5.0)))
+        await asyncio.sleep(float(stall.get("seconds", STALL_SECONDS)))
     body = reply.content()
     if (cut := damage.get("truncated")) is not None:
         body = body[: _length(cut, len(body), default=len(body) // 2)]

@@ -13,7 +13,7 @@ from aiohttp import web
 from feeds.fakebinance import tampering
 from feeds.fakebinance.answers import Scene, faulty, page
 from feeds.fakebinance.archive import ArchiveHost, Bucket, GeneratedBucket
-from feeds.fakebinance.bars import Bars
+from feeds.fakebinance.bars import MINUTE_MS, Bars
 from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.config import ExchangeConfig
 from feeds.fakebinance.connection_log import ConnectionLog
@@ -24,7 +24,7 @@ from feeds.fakebinance.limits import WeightLimiter
 from feeds.fakebinance.market import GeneratedMarket, Market, Truth
 from feeds.fakebinance.publication import Tier
 from feeds.fakebinance.recorded import RecordedBucket, RecordedMarket
-from feeds.fakebinance.replies import Reply, deliver
+from feeds.fakebinance.replies import STALL_SECONDS, Reply, deliver
 from feeds.fakebinance.rest import RestHost
 from feeds.fakebinance.store import ZipStore
 from feeds.fakebinance.streams import StreamHost
@@ -67,7 +67,9 @@ class FakeExchange:
         self._archive = ArchiveHost(bucket, self.faults)
         reader = KlineReader(self.truth, self.faults)
         self._rest = RestHost(market, reader, self.clock, weight_limit=config.weight_limit)
-        self._streams = StreamHost(market, self.clock, self.connections, config.streams, closes_idle=config.closes_idle)
+        self._streams = StreamHost(
+            market, self.clock, self.faults, self.connections, config.streams, closes_idle=config.closes_idle
+        )
         self._ticker: asyncio.Task[None] | None = None
         self._control = ControlHost(self)
         self._runner: web.AppRunner | None = None
@@ -112,7 +114,7 @@ class FakeExchange:
             try:
                 await exchange.start()
                 ready.set()
-                await stopping.wait()
+                await exchange.serve_until(stopping)
             finally:
                 await exchange.stop()
 
@@ -136,6 +138,8 @@ class FakeExchange:
             thread.join(_THREAD_SECONDS)
             if thread.is_alive():
                 raise RuntimeError(f"the exchange double did not stop within {_THREAD_SECONDS} s")
+        if problems:
+            raise problems[0]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Begin to serve; port 0 takes a free one. OSError if the port is taken."""
@@ -148,6 +152,16 @@ class FakeExchange:
         await web.TCPSite(runner, host, port).start()
         taken = runner.addresses[0]
         self._address = (str(taken[0]), int(taken[1]))
+
+    async def serve_until(self, stopping: asyncio.Event) -> None:
+        """Serve until the event is set; raises what broke the streams, should anything."""
+        if self._ticker is None:
+            raise RuntimeError("the exchange double has not been started: there is nothing to wait for")
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({waiting, self._ticker}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._ticker.done():
+            self._ticker.result()
 
     async def stop(self) -> None:
         """Close the port and every connection; remove temporary files."""
@@ -182,6 +196,25 @@ class FakeExchange:
         everywhere. What a complete collector ends up with. KeyError for an unknown symbol."""
         return tampering.without_days(self.truth.bars(symbol, window), self.faults.absent_days(symbol))
 
+    def settle(self, symbol: str, at_ms: int | None = None) -> int:
+        """Delist a symbol at an instant (default: now), which is returned: the minute that is open then is its last,
+        exchangeInfo says SETTLING, streams go silent, REST and the archive keep the history.
+
+        KeyError for an unknown symbol, ValueError for a past instant or a market out of files.
+        """
+        market, now = self.truth.market, self.clock.now()
+        at_ms = now if at_ms is None else at_ms
+        if not isinstance(market, GeneratedMarket):
+            raise ValueError("symbols of recorded markets end with their files: expected a generated market")
+        if at_ms // MINUTE_MS < now // MINUTE_MS:
+            raise ValueError(f"{symbol} cannot settle at {at_ms}: expected an instant from now ({now}) on")
+        market.settle(symbol, at_ms)
+        return at_ms
+
+    def disconnect(self, connection: int | None = None, code: int | None = None) -> None:
+        """End one WebSocket connection (its number in `connections`) or all: with a close code, or by a reset."""
+        self._streams.disconnect(connection, code)
+
     def prewarm(self, symbols: Iterable[str], months: Iterable[Month], tier: Tier = "monthly") -> int:
         """Make the ZIPs of whole months ahead of time; returns how many there are."""
         return self.store.prewarm(symbols, months, tier)
@@ -194,7 +227,10 @@ class FakeExchange:
             return await deliver(request, reply)
         faults = self.faults.claim(visit)
         reply, weight = await self._reply(request, visit, faults)
-        if reply.status == 101:
+        if reply.status == 101 and not any(fault.name == "reset" for fault in faults):
+            for fault in faults:
+                if fault.name == "stall":
+                    await asyncio.sleep(float(fault.params.get("seconds", STALL_SECONDS)))
             self._note(request, visit, faults, reply.status, weight)
             return await self._streams.serve(request)
         try:

@@ -110,7 +110,11 @@ class ZipStore:
 
     def _identity_of(self, file: ArchiveFile, faults: Sequence[Fault]) -> str:
         changes = [[fault.name, dict(fault.params)] for fault in faults]
-        text = json.dumps([_FORMAT, self._identity, self._level, file.key, changes], sort_keys=True)
+        parts = [_FORMAT, self._identity, self._level, file.key, changes]
+        # A symbol may settle while the double runs, and its last file with it.
+        if (ends := self._market.life(file.symbol).end) < file.window.end:
+            parts.append(ends)
+        text = json.dumps(parts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
     def _load_or_make(self, identity: str, file: ArchiveFile, faults: Sequence[Fault]) -> StoredObject | None:

@@ -1,11 +1,8 @@
-"""The WebSocket host: takes connections, follows the tapes of the symbols they ask for, and sends the frames."""
+"""The WebSocket host: takes connections, carries out what they ask for, and ends them when the rules say so."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
-import zlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -16,25 +13,18 @@ from feeds.fakebinance import frames
 from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.connection_log import ConnectionLog
 from feeds.fakebinance.connections import ABNORMAL, Connection, MessageRate
-from feeds.fakebinance.frames import Printer, stream_of
+from feeds.fakebinance.faults import FaultBook
+from feeds.fakebinance.feed import SLOT_MS, Feed
+from feeds.fakebinance.frames import stream_of
 from feeds.fakebinance.market import Market
+from feeds.fakebinance.stream_faults import SHUTDOWN_MS, StreamFaults, garbage
 from feeds.fakebinance.subscriptions import MOST_STREAMS, Subscriptions, answer
-from feeds.fakebinance.tape import MinuteReader, Shot, Tape
 
-_log = logging.getLogger(__name__)
-
-TICK_MS: Final = 250
-# Symbols are spread over the tick, as trades are: a wave of all at once would be a burst that no market sends.
-_SLOTS: Final = 10
-_SLOT_MS: Final = TICK_MS // _SLOTS
 # The ticker looks at the clock this often, in real time; a faster clock has several slots pass in between.
 _LONGEST_NAP_S: Final = 0.025
 _SHORTEST_NAP_S: Final = 0.010
-# A tape's first hour takes about 1 ms to generate: a client that asks for hundreds must not stop the others.
-_NEW_TAPES_PER_WAKE: Final = 20
 PING_MS: Final = 180_000
 PONG_WITHIN_MS: Final = 600_000
-_BURST_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +42,33 @@ class StreamLimits:
 
 
 class StreamHost:
-    """All connections and tapes. `serve` and `run` belong to one event loop."""
+    """All connections. `serve` and `run` belong to one event loop; `disconnect` may come from any thread."""
 
     def __init__(
-        self, market: Market, clock: Clock, log: ConnectionLog, limits: StreamLimits, *, closes_idle: bool
+        self,
+        market: Market,
+        clock: Clock,
+        book: FaultBook,
+        log: ConnectionLog,
+        limits: StreamLimits,
+        *,
+        closes_idle: bool,
     ) -> None:
-        self._market = market
         self._clock = clock
         self._log = log
         self._limits = limits
-        self._closes_idle = closes_idle
+        self._faults = StreamFaults(book)
         self._symbols = {stream_of(symbol): symbol for symbol in market.listings}
+        self._feed = Feed(
+            market,
+            clock,
+            log,
+            self._faults,
+            frames_per_second=limits.frames_per_second,
+            closes_idle=closes_idle,
+        )
         self._connections: dict[int, Connection] = {}
-        self._receivers: dict[str, dict[int, Connection]] = {}
-        self._new: dict[str, int] = {}
-        self._tapes: dict[str, tuple[Tape, Printer]] = {}
-        self._slots: list[deque[str]] = [deque() for _ in range(_SLOTS)]
-        self._slot = 0
-        self._allowance = 0.0
-        self._allowed_at = time.monotonic()
+        self._cuts: deque[tuple[int | None, int | None]] = deque()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Shake hands and stay until the connection ends."""
@@ -90,12 +88,16 @@ class StreamHost:
         """Send what is due, again and again, until cancelled; then every connection ends with 1001."""
         try:
             while True:
-                await asyncio.sleep(min(_LONGEST_NAP_S, max(_SHORTEST_NAP_S, self._clock.real_seconds(_SLOT_MS))))
+                await asyncio.sleep(min(_LONGEST_NAP_S, max(_SHORTEST_NAP_S, self._clock.real_seconds(SLOT_MS))))
                 self._wake()
         finally:
             for connection in list(self._connections.values()):
                 connection.close(1001, "going away", self._limits.send_queue_bytes)
                 connection.hang_up()
+
+    def disconnect(self, connection: int | None = None, code: int | None = None) -> None:
+        """End a connection, or all, at the next wake: with a close code, or by a reset without one."""
+        self._cuts.append((connection, code))
 
     def _open(self, request: web.Request) -> Connection:
         record = self._log.open(request.path, request.query_string, request.remote or "127.0.0.1")
@@ -108,7 +110,7 @@ class StreamHost:
             subscriptions=Subscriptions(combined=kind == "stream"),
         )
         connection.next_ping_ms = record.opened_ms + PING_MS
-        connection.ends_ms = record.opened_ms + self._limits.lifetime_ms
+        connection.doom(record.opened_ms + self._limits.lifetime_ms, 1001, "lifetime is over")
         self._connections[connection.id] = connection
         if len(names) > MOST_STREAMS:
             connection.close(1008, "Invalid request", self._limits.send_queue_bytes)
@@ -135,6 +137,8 @@ class StreamHost:
                 continue  # Closing: what comes is read, so that the close frame is not lost, and ignored.
             if rate.is_exceeded():
                 connection.close(1008, "Too many requests", self._limits.send_queue_bytes)
+                continue
+            if connection.is_dead:
                 continue
             match message.type:
                 case WSMsgType.PING:
@@ -165,111 +169,80 @@ class StreamHost:
             if symbol is None:
                 continue  # Acknowledged, and silent for ever: upper case, another interval, no such symbol.
             if name in connection.subscriptions.names:
-                self._receivers.setdefault(symbol, {})[connection.id] = connection
-                if symbol not in self._tapes:
-                    self._new.setdefault(symbol, self._clock.now())
+                self._feed.join(connection, symbol)
             else:
-                self._leave(connection, symbol)
-
-    def _leave(self, connection: Connection, symbol: str) -> None:
-        receivers = self._receivers.get(symbol, {})
-        receivers.pop(connection.id, None)
-        if not receivers and self._receivers.pop(symbol, None) is not None:
-            self._new.pop(symbol, None)
-            if self._tapes.pop(symbol, None) is not None:
-                self._slots[_slot_of(symbol)].remove(symbol)
+                self._feed.leave(connection, symbol)
 
     def _drop(self, connection: Connection) -> None:
         self._connections.pop(connection.id, None)
         for name in connection.subscriptions.names:
             if (symbol := self._symbols.get(name)) is not None:
-                self._leave(connection, symbol)
+                self._feed.leave(connection, symbol)
 
     def _wake(self) -> None:
         """Everything that the time since the last call has made due."""
         now = self._clock.now()
-        self._follow_new()
-        newest = now // _SLOT_MS
-        # At most one turn each, however long ago the last one was; the clock may also have been set back.
-        passed = min(_SLOTS, newest - self._slot) if newest >= self._slot else _SLOTS
-        self._slot = newest
-        for number in range(newest - passed + 1, newest + 1):
-            self._turn(self._slots[number % _SLOTS], now)
+        while self._cuts:
+            number, code = self._cuts.popleft()
+            for connection in list(self._connections.values()):
+                if number in {None, connection.id}:
+                    self._end(connection, code, "cut by hand")
+        if self._faults.are_none:
+            for connection in self._connections.values():
+                connection.silence = None
+        else:
+            for connection in list(self._connections.values()):
+                self._harm(connection, now)
+        self._feed.advance(now)
         for connection in list(self._connections.values()):
             self._attend(connection, now)
 
-    def _follow_new(self) -> None:
-        for symbol in list(self._new)[:_NEW_TAPES_PER_WAKE]:
-            since = self._new.pop(symbol)
-            tape = Tape(MinuteReader(self._market, symbol), symbol, since=since, closes_idle=self._closes_idle)
-            self._tapes[symbol] = tape, Printer(symbol, self._market.listings[symbol].scale)
-            self._slots[_slot_of(symbol)].append(symbol)
+    def _harm(self, connection: Connection, now: int) -> None:
+        """Let the faults of a whole connection act, each once."""
+        faults = self._faults.of_connection(connection.id, connection.path)
+        connection.silence = next((fault for fault in faults if fault.name == "silence"), None)
+        for fault in faults:
+            if fault.name == "silence" or not connection.is_open or not connection.is_hit_first(fault.id):
+                continue
+            match fault.name:
+                case "garbage":
+                    for frame in garbage(fault.params):
+                        connection.send(frame)
+                case "server_shutdown":
+                    event = f'{{"e":"serverShutdown","E":{now}}}'
+                    connection.send(frames.framed(event.encode()))
+                    connection.doom(now + fault.params.get("after_ms", SHUTDOWN_MS), 1001, "server shutdown")
+                case "close":
+                    code, reason = fault.params.get("code", 1001), fault.params.get("reason", "")
+                    connection.doom(now + fault.params.get("after_ms", 0), code, reason)
+                case "abort":
+                    connection.doom(now + fault.params.get("after_ms", 0), None, "reset by a fault")
+                case _:
+                    pass
 
-    def _turn(self, symbols: deque[str], now: int) -> None:
-        """One step of each symbol of a slot; those that the allowance does not reach are first next time."""
-        self._earn()
-        skipped = 0
-        for position, symbol in enumerate(symbols):
-            tape, printer = self._tapes[symbol]
-            may_form = self._allowance >= 1.0
-            if not may_form and not skipped:
-                skipped = position
-            for shot in tape.step(now, may_form=may_form):
-                if not shot.is_closed and self._limits.frames_per_second is not None:
-                    self._allowance -= 1.0
-                self._publish(symbol, printer, shot, now)
-        symbols.rotate(-skipped)
-
-    def _earn(self) -> None:
-        """Refill the allowance of forming frames by the real time that has passed."""
-        rate = self._limits.frames_per_second
-        if rate is None:
-            self._allowance = 1.0
-            return
-        now = time.monotonic()
-        self._allowance = min(max(1.0, rate * _BURST_S), self._allowance + rate * (now - self._allowed_at))
-        self._allowed_at = now
-
-    def _publish(self, symbol: str, printer: Printer, shot: Shot, now: int) -> None:
-        """Print a frame once, in each of the forms that are needed, and hand it to all who asked for it."""
-        event = printer.event(shot, now)
-        raw = combined = b""
-        for connection in self._receivers[symbol].values():
-            if connection.subscriptions.combined:
-                frame = combined = combined or frames.framed(printer.wrapped(event))
-            else:
-                frame = raw = raw or frames.framed(event)
-            connection.send(frame)
-            connection.record.frames += 1
-            connection.record.finals += shot.is_closed
-        if shot.is_closed:
-            self._log.note_final(symbol, shot.bar.time)
+    def _end(self, connection: Connection, code: int | None, reason: str) -> None:
+        """Close with a code, or reset without one."""
+        if code is None:
+            connection.abort(reason)
+        else:
+            connection.close(code, reason, self._limits.send_queue_bytes)
 
     def _attend(self, connection: Connection, now: int) -> None:
         """Write a connection's batch, ping it, and end it if its time has come."""
-        limit = self._limits.send_queue_bytes
         if connection.is_overdue():
             connection.hang_up()
-            return
         if not connection.is_open:
             return
-        if now >= connection.ends_ms:
-            connection.close(1001, "lifetime is over", limit)
-            return
-        if connection.pinged_ms is not None and now - connection.pinged_ms > PONG_WITHIN_MS:
+        if connection.doomed is not None and now >= connection.doomed.at_ms:
+            self._end(connection, connection.doomed.code, connection.doomed.reason)
+        elif connection.pinged_ms is not None and now - connection.pinged_ms > PONG_WITHIN_MS:
             connection.abort("no pong")
-            return
-        if now >= connection.next_ping_ms:
-            connection.send(frames.framed(str(now).encode(), frames.PING))
-            connection.next_ping_ms = now + PING_MS
-            if connection.pinged_ms is None:
-                connection.pinged_ms = now
-        if not connection.flush(limit):
-            connection.abort("reads too slowly")
-
-
-def _slot_of(symbol: str) -> int:
-    return zlib.crc32(symbol.encode()) % _SLOTS
+        else:
+            if now >= connection.next_ping_ms and not connection.is_silent:
+                connection.ping(now)
+                connection.next_ping_ms = now + PING_MS
+            if not connection.flush(self._limits.send_queue_bytes):
+                connection.abort("reads too slowly")
 
 
 def _asked_in_url(request: web.Request) -> tuple[str, tuple[str, ...]]:

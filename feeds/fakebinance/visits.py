@@ -29,8 +29,12 @@ class Visit:
     """One request, sorted.
 
     `kind` is archive.zip, archive.checksum, archive.listing, rest.klines, rest.exchangeInfo, rest.time,
-    rest.ping, rest.other, ws.handshake, control or other. The rest is None where the request has no such thing;
-    `day` is set for daily files only, `month` for monthly and daily ones.
+    rest.ping, rest.other, ws.handshake, ws.connection, ws.stream, ws.final, control or other. The rest is None
+    where the request has no such thing; `day` is set for daily files only, `month` for monthly and daily ones.
+
+    The ws kinds but the handshake are not requests but occasions for faults: a connection as a whole, one stream of
+    it, the closed frame of a minute (its open time in `minute`). `connection` is the number in the connection log.
+    What has an `occasion` is decided once by each rule, however often it is asked.
     """
 
     kind: str
@@ -40,6 +44,15 @@ class Visit:
     tier: str | None = None
     month: str | None = None
     day: str | None = None
+    stream: str | None = None
+    connection: str | None = None
+    minute: str | None = None
+    occasion: str | None = None
+
+    @property
+    def budget(self) -> str:
+        """What a fault's `times` are counted by."""
+        return self.path if self.stream is None else self.stream
 
     @classmethod
     def of(cls, path: str, query: Mapping[str, str]) -> Visit:

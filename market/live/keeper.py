@@ -43,8 +43,10 @@ _LOOK_AGAIN_MOST: Final = 8.0
 _SILENCE: Final = 3.0
 # A symbol of which nothing came for this long while others go on is looked at as well (ms of the exchange's time).
 _BEHIND_MS: Final = 2 * MINUTE_MS
-# The list of names is read again for an unknown one at most so often (seconds).
-_NAMES_PAUSE: Final = 1.0
+# The list of names is read again at most so often (seconds): for a name that a client asks for, and for one that only
+# a message told of.
+_NAMES_PAUSE: Final = 0.2
+_NAMES_ROUND: Final = 2.0
 # A corrected minute is in the database after this long (seconds): a batch waits for five.
 _STORED_AFTER: Final = 7.0
 # What the database says of a minute after this long (seconds) is its last word: no batch is on its way any more.
@@ -64,7 +66,8 @@ class Keeper:
         )
         self._due = asyncio.Event()
         self._ids: dict[str, int] = {}
-        self._names_at = 0.0
+        self._names_at = -_NAMES_ROUND
+        self._reading_names = asyncio.Lock()
         self._silence_at = 0.0
         self._heard = 0
         self._deaf = 0
@@ -84,8 +87,11 @@ class Keeper:
 
     async def known(self, symbols: tuple[str, ...]) -> set[str]:
         """Those of these names that exist. Raises django.db.Error when that cannot be told."""
-        if not self._ids.keys() >= set(symbols):
-            await self._read_names()
+        async with self._reading_names:
+            if not self._ids.keys() >= set(symbols):
+                # Whoever asks for names that do not exist waits a little, and the database is not asked for each.
+                await asyncio.sleep(self._names_at + _NAMES_PAUSE - time.monotonic())
+                await self._read_names()
         return {symbol for symbol in symbols if symbol in self._ids}
 
     def id_of(self, symbol: str) -> int:
@@ -120,8 +126,6 @@ class Keeper:
         await self._load_series()
 
     async def _read_names(self) -> None:
-        if self._names_at and time.monotonic() - self._names_at < _NAMES_PAUSE:
-            return
         self._ids = await self._hub.query(push.symbol_ids)
         self._names_at = time.monotonic()
 
@@ -130,7 +134,8 @@ class Keeper:
         waiting = [feed for feed in self._hub.feeds.values() if not feed.minutes.is_started]
         if not waiting:
             return
-        if any(feed.symbol not in self._ids for feed in waiting):
+        is_due = time.monotonic() - self._names_at > _NAMES_ROUND
+        if is_due and any(feed.symbol not in self._ids for feed in waiting):
             await self._read_names()
         by_id = {self._ids[feed.symbol]: feed for feed in waiting if feed.symbol in self._ids}
         if not by_id:

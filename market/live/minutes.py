@@ -1,8 +1,8 @@
 """The closed minutes of one symbol, put in order.
 
 Messages may be lost (Redis was away), late (the exchange lost a frame and REST brought it) or come twice (from two
-collectors for a moment). Clients get each closed minute once and in order all the same: a minute that comes too early is
-held until those before it have come, from whatever side, or until it has waited so long that there are none.
+collectors for a moment). Clients get each closed minute once and in order all the same: a minute that comes too early
+is held until those before it have come, from whatever side, or until it has waited so long that there are none.
 """
 
 from __future__ import annotations

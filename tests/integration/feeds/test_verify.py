@@ -42,7 +42,7 @@ def loaded(loader: Loader) -> Loader:
         ("DELETE FROM candle_1h WHERE time = '2024-02-05 12:00+00'", "1h bars against 15m: 1 missing"),
         (
             "UPDATE candle_1mo SET volume = 1 WHERE time = '2024-02-01+00'",
-            "1M bars against 1d: 0 missing, 0 too many, 1",
+            "1M bars against 1h: 0 missing, 0 too many, 1",
         ),
         (
             "UPDATE market_ledgerday SET monthly_rows = 7 WHERE day = '2024-02-05'",

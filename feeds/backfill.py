@@ -20,7 +20,7 @@ from typing import Final
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from feeds.binance.endpoints import daily_path, monthly_path
 from feeds.binance.errors import ExchangeError, Move, UnknownSymbol, decide
@@ -35,8 +35,9 @@ from market.services.claims import month_claim, month_release
 
 logger = logging.getLogger(__name__)
 
-# How long a run waits for a database that is away before it gives up; the next run starts where it was.
-DATABASE_PATIENCE_S: Final = 300.0
+# How often a unit is tried while the database is away, about five minutes, before the run gives up; the next run starts
+# where it was. Counted, not timed: a unit may have been at work for longer than that when the database goes away.
+DATABASE_ATTEMPTS: Final = 60
 # The archive has been weeks late with a daily file (binance-public-data#440). Where nobody else can be asked, a day
 # that it does not have counts as missing for good only after this time.
 _ARCHIVE_LATE_DAYS: Final = 35
@@ -109,7 +110,7 @@ class Backfill:
         patiently = AsyncRetrying(
             retry=retry_if_exception_type((OperationalError, InterfaceError, BrokenProcessPool)),
             wait=wait_random_exponential(multiplier=0.5, max=10),
-            stop=stop_after_delay(DATABASE_PATIENCE_S),
+            stop=stop_after_attempt(DATABASE_ATTEMPTS),
             before_sleep=before_sleep_log(logger, logging.WARNING),
             reraise=True,
         )

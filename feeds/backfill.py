@@ -20,7 +20,13 @@ from typing import Final
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from feeds.binance.endpoints import daily_path, monthly_path
 from feeds.binance.errors import ExchangeError, Move, UnknownSymbol, decide

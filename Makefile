@@ -47,7 +47,8 @@ clean: ## stop the services; remove their data, their programs and .venv
 # The demo's exchange and what it tracks at its first start.
 EXCHANGE_PORT ?= 3001
 DEMO = EXCHANGE_PORT=$(EXCHANGE_PORT) BINANCE_ARCHIVE_URL=http://127.0.0.1:$(EXCHANGE_PORT) \
-    BINANCE_REST_URL=http://127.0.0.1:$(EXCHANGE_PORT) TRACKED_SYMBOL=BTCUSDT,ETHUSDT,SOLUSDT
+    BINANCE_REST_URL=http://127.0.0.1:$(EXCHANGE_PORT) \
+    BINANCE_WS_URL=ws://127.0.0.1:$(EXCHANGE_PORT)/market TRACKED_SYMBOL=BTCUSDT,ETHUSDT,SOLUSDT
 
 # honcho gives each process a PORT of its own invention; the web server is told by the settings, or by PORT as given here.
 export SERVE_OPTIONS := $(if $(PORT),--port $(PORT))

@@ -13,6 +13,7 @@ from feeds.destinations import Database, Unit
 from market.domain.window import MINUTE_MS, TimeWindow
 from market.models import Symbol
 from market.selectors.ledger import days_done_by_month, wanted_window
+from market.selectors.live import live_before
 from market.selectors.symbols import symbols_tracked
 from market.services.claims import history_runner_claim, history_runner_release
 
@@ -90,7 +91,9 @@ async def history_fill() -> Totals | None:
 
 
 def _next_round(now: int, attempted: set[tuple[int, TimeWindow]]) -> list[Unit]:
-    windows = [(symbol, wanted_window(symbol, now)) for symbol in symbols_tracked()]
+    # Two who fetch the same youngest minutes would do no harm, but ask twice.
+    before = live_before(now)
+    windows = [(symbol, wanted_window(symbol, before)) for symbol in symbols_tracked()]
     units = [unit for unit in pending_units(windows) if (unit.symbol.id, unit.month.window) not in attempted]
     return units[:_UNITS_A_ROUND]
 

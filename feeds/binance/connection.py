@@ -18,6 +18,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from feeds.binance.cancelling import cancel
+
 logger = logging.getLogger(__name__)
 
 # The exchange takes 1,024 streams on a connection; one more costs the connection.
@@ -143,9 +145,7 @@ class Connection:
             except ConnectionClosed as closed:
                 raise StreamEnded(f"closed by the exchange: {closed}") from closed
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await cancel(tasks)
 
     async def _read(self, socket: ClientConnection) -> None:
         deliver = self._wanted.deliver

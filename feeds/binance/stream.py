@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
+from feeds.binance.cancelling import cancel
 from feeds.binance.connecting import Backoff, ConnectBudget
 from feeds.binance.connection import Connection, StreamEnded, StreamTiming
 
@@ -126,10 +127,7 @@ class StreamLink:
             self._running.pop(connection, None)
 
     async def _stop(self, *connections: Connection) -> None:
-        tasks = [task for connection in connections if (task := self._running.get(connection))]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel([task for connection in connections if (task := self._running.get(connection))])
 
 
 async def _first_of(

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from feeds.binance.cancelling import cancel
 from feeds.binance.connection import StreamTiming
 from feeds.live.batcher import Batcher
 from feeds.live.book import Book
@@ -116,9 +117,7 @@ class Collector:
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*tasks, *ends):
-                task.cancel()
-            await asyncio.gather(*tasks, *ends, return_exceptions=True)
+            await cancel([*tasks, *ends])
             await self._stop()
         return not stopping.is_set()
 

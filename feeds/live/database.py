@@ -9,9 +9,8 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 import psycopg
-from channels.db import DatabaseSyncToAsync
 from django import db
-from django.db import connections
+from django.db import close_old_connections, connections
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -42,8 +41,8 @@ class DatabaseThread:
         self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
         """The function's result. Cancelled, the wait ends; what has begun in the thread goes on there."""
-        call = DatabaseSyncToAsync(partial(function, *args, **kwargs), thread_sensitive=False, executor=self._executor)
-        return await call()
+        call = partial(_on_fresh_connection, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def close(self) -> bool:
         """Close the connection and the thread; False if the thread hangs, in the arms of a server that is silent."""
@@ -52,3 +51,12 @@ class DatabaseThread:
         done, _ = await asyncio.wait({closing}, timeout=_CLOSE_S)
         self._executor.shutdown(wait=False, cancel_futures=True)
         return bool(done)
+
+
+def _on_fresh_connection(function: Callable[[], Result]) -> Result:
+    """As Channels' database_sync_to_async, whose wait cannot always be cancelled."""
+    close_old_connections()
+    try:
+        return function()
+    finally:
+        close_old_connections()

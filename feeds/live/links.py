@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 
+from feeds.binance.cancelling import cancel
 from feeds.binance.connecting import ConnectBudget
 from feeds.binance.connection import StreamTiming
 from feeds.binance.stream import StreamLink
@@ -62,9 +63,9 @@ class Links:
             self._link_of[symbol] = link
         for link, carried in members.items():
             if not carried:
-                self._leaving.add(task := self._tasks.pop(link))
-                task.add_done_callback(self._leaving.discard)
-                task.cancel()
+                leaving = asyncio.create_task(cancel([self._tasks.pop(link)]), name="leaving stream link")
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
                 continue
             if carried != link.symbols:
                 link.carry(carried)
@@ -73,12 +74,11 @@ class Links:
 
     async def close(self) -> None:
         """Stop reading."""
-        tasks = [*self._tasks.values(), *self._leaving]
+        tasks = list(self._tasks.values())
         self._tasks.clear()
         self._link_of.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(tasks)
+        await asyncio.gather(*self._leaving)
 
     def _new_link(self) -> StreamLink:
         return StreamLink(

@@ -13,7 +13,7 @@ from redis import Redis, RedisError
 
 from market.domain.frame import IntArray
 from market.domain.interval import Interval
-from market.domain.window import TimeWindow
+from market.domain.window import MINUTE_MS, TimeWindow
 from market.heartbeat import SymbolReport, reports_read
 from market.models import LEASE, Collector, CollectorWish
 from market.selectors.symbols import symbols_tracked
@@ -21,6 +21,9 @@ from market.store import candles
 
 # Without a report for so long nobody knows what the stream brings, which is as good as nothing.
 _STALE_AFTER_S: Final = 45.0
+# The youngest minutes are the collectors' work: longer than they take for a minute in the worst case, less than what
+# they look back when they start.
+_COLLECTORS_OWN_MS: Final = 10 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,12 @@ class LiveStatus:
 def collectors_alive() -> list[Collector]:
     """The collectors that have been heard of within the length of a lease."""
     return list(Collector.objects.filter(seen_at__gt=Now() - LEASE).prefetch_related("shards"))
+
+
+def live_before(now: int) -> int:
+    """The open time (ms) up to which minutes are history's: those after it the collectors see to, if there are any."""
+    is_live = Collector.objects.filter(is_active=True, is_connected=True, seen_at__gt=Now() - LEASE).exists()
+    return now - _COLLECTORS_OWN_MS if is_live else now
 
 
 def live_status(*, now: int) -> LiveStatus:

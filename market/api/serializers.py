@@ -17,7 +17,9 @@ from rest_framework import serializers
 
 from market.domain.interval import Interval
 from market.domain.window import EARLIEST_MS, LATEST_MS, from_datetime
+from market.models import Collector, CollectorShard
 from market.selectors.ledger import HistoryProgress
+from market.selectors.live import LiveSymbol
 
 MAX_LIMIT: Final = 20_000
 DEFAULT_LIMIT: Final = 800
@@ -166,3 +168,28 @@ class HistoryOut(serializers.Serializer[HistoryProgress]):
         if progress.days_wanted == 0:
             return 100.0
         return progress.days_done * 10_000 // progress.days_wanted / 100
+
+
+class LiveOut(serializers.Serializer[LiveSymbol]):
+    """What comes live of a tracked symbol; see `market.selectors.live.LiveSymbol`."""
+
+    symbol = serializers.CharField()
+    age_s = serializers.FloatField(allow_null=True)
+    last_closed = serializers.IntegerField(allow_null=True)
+    reconnects = serializers.IntegerField()
+    rest_repairs = serializers.IntegerField()
+    is_stale = serializers.BooleanField()
+
+
+class CollectorOut(serializers.Serializer[Collector]):
+    """A collector that is alive."""
+
+    host = serializers.CharField()
+    pid = serializers.IntegerField()
+    started_at = MillisecondsField()
+    seen_at = MillisecondsField()
+    is_active = serializers.BooleanField()
+    is_connected = serializers.BooleanField()
+    connections = serializers.IntegerField()
+    symbols = serializers.IntegerField()
+    shards = serializers.SlugRelatedField[CollectorShard](many=True, read_only=True, slug_field="number")

@@ -15,11 +15,12 @@ from rest_framework.views import APIView
 from market.api.errors import LengthRequired, UnknownSymbol
 from market.api.lookup import symbol_id_of
 from market.api.parsing import SmallJSONParser
-from market.api.serializers import HistoryOut, KlinesQuery, SymbolOut, SymbolWish, is_name
+from market.api.serializers import CollectorOut, HistoryOut, KlinesQuery, LiveOut, SymbolOut, SymbolWish, is_name
 from market.domain.bar import BarRow
 from market.domain.window import to_datetime
 from market.selectors.candles import bar_is_closed, klines_list
 from market.selectors.ledger import history_progress
+from market.selectors.live import live_status
 from market.selectors.symbols import symbols_tracked
 from market.services.symbols import symbol_track, symbol_untrack
 
@@ -113,13 +114,14 @@ class StatusView(ApiView):
     def get(self, request: Request) -> Response:
         now = self.now()
         history = history_progress(now=now)
+        live = live_status(now=now)
         return Response(
             {
-                # This answer took a read of the database, without which nothing runs.
-                "is_running": True,
+                "is_running": live.is_running,
                 "active_symbols": [progress.symbol for progress in history],
-                # There is no collector in this version: nothing is connected.
-                "collector_connected": False,
+                "collector_connected": live.is_connected,
+                "live": [LiveOut(symbol).data for symbol in live.symbols],
+                "collectors": [CollectorOut(collector).data for collector in live.collectors],
                 "history": [HistoryOut(progress).data for progress in history],
                 "server_time": now,
             }

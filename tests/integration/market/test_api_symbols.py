@@ -156,7 +156,7 @@ def status(now: int) -> dict[str, Any]:
 def test_status_names_the_tracked_symbols_and_claims_no_collector(client: Client) -> None:
     make_symbol("BTCUSDT", tracked=True)
     data = client.get("/api/status").json()["data"]
-    assert (data["is_running"], data["collector_connected"], data["active_symbols"]) == (True, False, ["BTCUSDT"])
+    assert (data["is_running"], data["collector_connected"], data["active_symbols"]) == (False, False, ["BTCUSDT"])
 
 
 def test_status_tells_how_far_each_history_has_come(settings: Settings) -> None:

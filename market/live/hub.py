@@ -125,8 +125,8 @@ class Hub:
         if series is None:
             series = feed.series[interval] = Series(feed, interval)
             if not series.is_minutes:
-                newest = feed.minutes.newest
-                series.owed_from = None if newest is None else interval.floor(newest + MINUTE_MS)
+                if feed.started.is_set():
+                    series.owe()
                 series.unready_since = time.monotonic()
                 self.keeper.nudge()
         return series

@@ -38,7 +38,7 @@ _ROUND: Final = 0.25
 _PAUSE: Final = 1.0
 # Seconds until a missing minute is looked for again; grows with each look in vain.
 _LOOK_AGAIN: Final = 1.0
-_LOOK_AGAIN_MOST: Final = 8.0
+_LOOK_AGAIN_MOST: Final = 3.0
 # Without a message for so long (seconds) the hub asks whether it has missed any.
 _SILENCE: Final = 3.0
 # A symbol of which nothing came for this long while others go on is looked at as well (ms of the exchange's time).
@@ -144,11 +144,11 @@ class Keeper:
         now = time.monotonic()
         for symbol_id, feed in by_id.items():
             self._hub.release(feed, feed.minutes.start(stored.get(symbol_id, []), now))
-            for series in feed.series.values():
-                if series.owed_from is None and feed.minutes.newest is not None:
-                    series.owed_from = series.bucket.floor(feed.minutes.newest + MINUTE_MS)
         await self._read_tails(list(by_id.values()))
         for feed in by_id.values():
+            # Only now: bars that were closed before anybody watched are owed to nobody.
+            for series in feed.series.values():
+                series.owe()
             feed.started.set()
 
     async def _find_missing(self) -> None:

@@ -79,5 +79,10 @@ class Series:
         if not self.is_minutes and self.is_ready:
             self.is_ready = False
             self.unready_since = now
-            newest = self.feed.minutes.newest
-            self.owed_from = None if newest is None else self.bucket.floor(newest + MINUTE_MS)
+            self.owe()
+
+    def owe(self) -> None:
+        """From now on, subscribers are to see each bar closed, whenever the base is known."""
+        newest = self.feed.minutes.newest
+        if newest is not None and self.owed_from is None:
+            self.owed_from = self.bucket.floor(newest + MINUTE_MS)

@@ -1,0 +1,208 @@
+"""Catching up with `since`: closed bars in order, then live, neither hole nor repeat."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import Any
+
+import pytest
+
+from market.domain.window import MINUTE_MS
+from tests.support.candles import ms
+from tests.support.eventually import eventually
+from tests.support.push import Client, Collector, Market, client
+from tests.support.web_server import WebServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def times(bars: list[dict[str, Any]]) -> list[int]:
+    return [bar["timestamp"] for bar in bars]
+
+
+def since(browser: Client, market: Market, after: int, **more: Any) -> None:
+    browser.subscribe(market.name, since=after, **more)
+    assert browser.hear()["type"] == "subscribed"
+
+
+def test_the_bar_at_since_is_not_sent_again(market: Market, browser: Client) -> None:
+    since(browser, market, market.time(55))
+    assert times(browser.bars(4)) == [market.time(index) for index in range(56, 60)]
+    assert browser.silent()
+
+
+def test_since_between_two_bars_begins_with_the_later_one(market: Market, browser: Client) -> None:
+    since(browser, market, market.time(55) + 1)
+    assert times(browser.bars(1)) == [market.time(56)]
+
+
+def test_live_bars_follow_those_that_were_missed(market: Market, browser: Client) -> None:
+    since(browser, market, market.time(57))
+    browser.bars(2)
+    market.publish(market.closed(60))
+    assert times(browser.bars(1)) == [market.time(60)]
+
+
+def test_minutes_that_are_not_stored_yet_are_among_the_missed_ones(market: Market, browser: Client) -> None:
+    market.publish(*(market.closed(index) for index in range(60, 66)))
+    since(browser, market, market.time(57))
+    assert times(browser.bars(8)) == [market.time(index) for index in range(58, 66)]
+    assert browser.silent()
+
+
+def test_minutes_that_only_the_tail_has_are_among_the_missed_ones(market: Market, browser: Client) -> None:
+    market.keep_tail(64)
+    since(browser, market, market.time(57))
+    assert times(browser.bars(6)) == [market.time(index) for index in range(58, 64)]
+
+
+def test_a_client_that_knows_more_than_this_process_gets_no_bar_twice(market: Market, browser: Client) -> None:
+    since(browser, market, market.time(61))
+    market.publish(market.closed(60), market.closed(61), market.closed(62))
+    assert times(browser.bars(1)) == [market.time(62)]
+
+
+def test_a_long_history_comes_in_pages_without_a_seam(publisher: Collector, browser: Client) -> None:
+    market = Market(publisher, ms("2024-03-04T00:00"), 1_700)
+    market.store(0, 1_650)
+    since(browser, market, 0)
+    assert times(browser.bars(1_650)) == [market.time(index) for index in range(1_650)]
+    market.publish(market.closed(1_650))
+    assert times(browser.bars(1)) == [market.time(1_650)]
+
+
+def test_an_old_hole_is_no_reason_to_wait(publisher: Collector, browser: Client) -> None:
+    market = Market(publisher, ms("2024-03-04T00:00"), 1_400)
+    market.store(0, 5)
+    market.store(1_300, 1_350)
+    since(browser, market, market.time(2))
+    assert times(browser.bars(52)) == [market.time(index) for index in (3, 4, *range(1_300, 1_350))]
+
+
+def test_a_minute_on_its_way_is_waited_for(market: Market, browser: Client) -> None:
+    """60 is late: 61 is known, but comes after it all the same."""
+    market.publish(market.closed(61))
+    since(browser, market, market.time(58))
+    assert times(browser.bars(1)) == [market.time(59)]
+    assert browser.silent(1.0)
+    market.publish(market.closed(60))
+    assert times(browser.bars(2)) == [market.time(60), market.time(61)]
+
+
+def test_stored_minutes_behind_a_fresh_hole_wait_for_it(market: Market, browser: Client) -> None:
+    market.store(63, 66)
+    since(browser, market, market.time(58))
+    assert times(browser.bars(1)) == [market.time(59)]
+    market.store(60, 63)
+    assert times(browser.bars(6, within=20)) == [market.time(index) for index in range(60, 66)]
+
+
+def test_a_second_since_begins_anew(market: Market, browser: Client) -> None:
+    since(browser, market, market.time(57))
+    browser.bars(2)
+    since(browser, market, market.time(56))
+    assert times(browser.bars(3)) == [market.time(index) for index in (57, 58, 59)]
+
+
+def test_a_wish_that_is_taken_back_ends(publisher: Collector, browser: Client) -> None:
+    market = Market(publisher, ms("2024-03-04T00:00"), 1_400)
+    market.store(0, 1_400)
+    browser.subscribe(market.name, since=0)
+    browser.say("unsubscribe", symbols=[market.name])
+    browser.say("subscribe", symbols=[market.name], intervals=["1d"])
+    browser.say("ping")
+    kinds = set()
+    while (frame := browser.hear())["type"] != "pong":
+        kinds.add(frame["type"])
+    assert browser.silent(1.0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_the_interleaving_each_closed_bar_comes_once_and_in_order(
+    server: WebServer, publisher: Collector, transactional_db: None, seed: int
+) -> None:
+    """Commits, publications, losses, duplicates and late repairs in random order, while clients come and go."""
+    dice = random.Random(seed)
+    market = Market(publisher, ms("2024-03-05T09:10"), 120)
+    market.store(0, 30)
+    end = 70
+    intervals = dice.choice([None, ["1m"], ["1m", "5m"]])
+    seen: list[dict[str, Any]] = []
+    stop = threading.Event()
+
+    def follow() -> None:
+        """Read for a while, go away, come back with the last closed bar of each series."""
+        last: dict[str, int] = {}
+        while not stop.is_set():
+            with client(server.port) as one:
+                for interval in intervals or [None]:
+                    after = last.get(interval or "", market.time(29))
+                    more = {} if interval is None else {"intervals": [interval]}
+                    one.subscribe(market.name, since=after, **more)
+                is_subscribed = False
+                for _ in range(dice.randrange(3, 40)):
+                    try:
+                        frame = one.hear(0.2)
+                    except TimeoutError:
+                        if stop.is_set():
+                            return
+                        continue
+                    # Before its wish is heard, a client gets the minutes of all symbols.
+                    is_subscribed |= frame["type"] == "subscribed"
+                    if frame["type"] == "kline" and is_subscribed:
+                        bar = frame["data"]
+                        if bar["is_closed"]:
+                            last[bar.get("interval", "")] = bar["timestamp"]
+                            seen.append(bar)
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    try:
+        _live(market, dice, end)
+        wanted = {interval or "": _expected(market, interval, end) for interval in intervals or [None]}
+
+        def all_came() -> bool:
+            return all(len([b for b in seen if b.get("interval", "") == name]) >= len(w) for name, w in wanted.items())
+
+        eventually(all_came, within=30)
+    finally:
+        stop.set()
+        follower.join()
+    for name, bars in wanted.items():
+        came = [bar for bar in seen if bar.get("interval", "") == name]
+        assert times(came) == [bar["timestamp"] for bar in bars]
+        assert [bar["volume"] for bar in came] == [bar["volume"] for bar in bars]
+
+
+def _live(market: Market, dice: random.Random, end: int) -> None:
+    """Thirty to seventy, as a collector in trouble would bring them; at the end everything is stored."""
+    unstored = 30
+    repairs: list[int] = []
+    for index in range(30, end):
+        market.publish(market.forming(index))
+        match dice.randrange(8):
+            case 0:
+                repairs.append(index)
+            case 1:
+                market.publish(market.closed(index), market.closed(index))
+            case 2:
+                market.keep_tail(index + 1)
+            case _:
+                market.publish(market.closed(index))
+        if dice.random() < 0.3:
+            for late in repairs:
+                market.publish(market.closed(late))
+            repairs.clear()
+        if dice.random() < 0.25 and not repairs:
+            market.store(unstored, index + 1)
+            unstored = index + 1
+        if dice.random() < 0.3:
+            threading.Event().wait(dice.random() * 0.1)
+    market.store(unstored, end)
+
+
+def _expected(market: Market, interval: str | None, end: int) -> list[dict[str, Any]]:
+    length = {None: 1, "1m": 1, "5m": 5}[interval]
+    closing = [index for index in range(30, end) if (market.time(index + 1) // MINUTE_MS) % length == 0]
+    return [market.bar(interval or "1m", index, index) for index in closing]

@@ -19,7 +19,7 @@ from feeds.fakebinance.subscriptions import Subscriptions
 # How long a client may take to answer a close frame, in real time.
 _CLOSE_SECONDS: Final = 2.0
 # The kernel's part of the queue, per connection, so that the double's own bound is met soon.
-_KERNEL_BYTES: Final = 256 * 1024
+_KERNEL_BYTES: Final = 64 * 1024
 ABNORMAL: Final = 1006
 
 

@@ -47,7 +47,8 @@ class FakeExchange:
     """The exchange double. Everything in it shares one clock, one truth and one fault book.
 
     In a test: ``with FakeExchange.running(seed=7, symbols=("BTCUSDT",)) as exchange: ...`` serves on a free port of
-    127.0.0.1 from a thread of its own. In a process: ``await start(...)`` and ``await stop()``.
+    127.0.0.1 from a thread of its own: archive and REST at `url`, streams at `ws_url`. In a process:
+    ``await start(...)`` and ``await stop()``.
     """
 
     def __init__(self, config: ExchangeConfig | None = None) -> None:
@@ -134,7 +135,9 @@ class FakeExchange:
         try:
             yield exchange
         finally:
-            loops[0].call_soon_threadsafe(stopping.set)
+            # The loop has ended already if something broke it; that is raised below.
+            with contextlib.suppress(RuntimeError):
+                loops[0].call_soon_threadsafe(stopping.set)
             thread.join(_THREAD_SECONDS)
             if thread.is_alive():
                 raise RuntimeError(f"the exchange double did not stop within {_THREAD_SECONDS} s")

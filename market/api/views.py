@@ -17,8 +17,9 @@ from market.api.lookup import symbol_id_of
 from market.api.parsing import SmallJSONParser
 from market.api.serializers import CollectorOut, HistoryOut, KlinesQuery, LiveOut, SymbolOut, SymbolWish, is_name
 from market.domain.bar import BarRow
+from market.domain.decimals import net_volume
 from market.domain.window import to_datetime
-from market.selectors.candles import bar_is_closed, klines_list
+from market.selectors.candles import klines_live
 from market.selectors.ledger import history_progress
 from market.selectors.live import live_status
 from market.selectors.symbols import symbols_tracked
@@ -51,11 +52,9 @@ class KlinesView(ApiView):
         wanted = query.validated_data
         name, now = symbol.upper(), self.now()
         symbol_id = symbol_id_of(name)
-        rows = klines_list(symbol_id=symbol_id, now=now, **wanted)
+        rows, newest_is_closed = klines_live(symbol_id=symbol_id, name=name, now=now, **wanted)
         bars = kline_dicts(name, rows)
-        if bars and not bar_is_closed(
-            symbol_id=symbol_id, interval=wanted["interval"], time=bars[-1]["timestamp"], now=now
-        ):
+        if not newest_is_closed:
             bars[-1]["is_closed"] = False
         return Response(bars)
 
@@ -72,7 +71,7 @@ def kline_dicts(name: str, rows: Sequence[BarRow]) -> list[dict[str, Any]]:
             "close": close,
             "volume": volume,
             "taker_buy_volume": taker_buy,
-            "net_volume": 2 * taker_buy - volume,
+            "net_volume": net_volume(volume, taker_buy),
             "is_closed": True,
         }
         for opened_at, opened, high, low, close, volume, taker_buy, _, _ in rows

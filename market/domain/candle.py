@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from market.domain.decimals import net_volume
+
 
 @dataclass(frozen=True, slots=True)
 class Candle:
@@ -29,4 +31,4 @@ class Candle:
     @property
     def net_volume(self) -> float:
         """Taker-buy volume less taker-sell volume, in the base asset."""
-        return 2 * self.taker_buy_volume - self.volume
+        return net_volume(self.volume, self.taker_buy_volume)

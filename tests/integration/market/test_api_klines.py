@@ -69,7 +69,7 @@ def test_a_row_has_the_fields_of_the_schema_and_the_stored_values(symbol: Symbol
         "close": float(frame.close[-1]),
         "volume": volume,
         "taker_buy_volume": taker_buy,
-        "net_volume": 2 * taker_buy - volume,
+        "net_volume": round(2 * taker_buy - volume, 3),
         "is_closed": True,
     }
 

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from market.domain.interval import Interval
 from market.domain.window import TimeWindow, day_start, to_datetime
+from market.store.candles import relax_commit
 from market.store.tables import TABLES
 
 # No symbol has this id, and its rows are gone when the transaction ends: nobody sees them. What stays is the chunk.
@@ -38,6 +39,7 @@ def make_room(window: TimeWindow) -> None:
         return
     times = [to_datetime(start) for start in days]
     with transaction.atomic(), connection.cursor() as cursor:
+        relax_commit()
         cursor.execute(_VISIT, [times, _NOBODY])
         cursor.execute(_LEAVE, [_NOBODY, times[0], times[-1]])
     _ready.update(days)

@@ -1,0 +1,225 @@
+"""TradingView's datafeed protocol (UDF): parameters in, selectors, payloads out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from market.domain.bar import BarRow
+from market.domain.interval import Interval
+from market.domain.window import DAY_MS, LATEST_MS, TimeWindow
+from market.selectors.candles import klines_live
+from market.selectors.holes import holes_list
+from market.selectors.quotes import ChartSymbol, chart_symbols, chart_symbols_named, daily_opens
+from market.selectors.symbols import symbols_tracked
+from udf import payloads
+from udf.errors import BadParameter, answer_to, failure
+from udf.instruments import EXCHANGE, TYPE, Series, Ticker, search, search_item, symbol_info, symbol_table
+from udf.lookup import instrument_of, symbol_id_of, symbol_of
+from udf.parameters import Parameters
+
+_SHORTEST_MONTH_MS: Final = 28 * DAY_MS
+_MAX_QUOTES: Final = 200
+_MAX_FOUND: Final = 1_000
+_DEFAULT_FOUND: Final = 30
+# A hole in a page of closed bars may be filled, and the daily file may correct them: not for long without asking.
+_CLOSED_PAGE: Final = "max-age=60"
+_LIVE_PAGE: Final = "no-store"
+
+
+def wall_clock() -> int:
+    """Milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+# Without it, Django would answer a POST with a page about cookies before any view could say that only GET is served.
+@method_decorator(csrf_exempt, name="dispatch")
+class DatafeedView(View):
+    """What all views here have in common: GET alone, failures in the datafeed's form, and a clock, which a test
+    replaces (`as_view(now=...)`)."""
+
+    http_method_names = ("get", "head")
+    now: Callable[[], int] = staticmethod(wall_clock)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Exception as problem:  # noqa: BLE001  (the client can read no other form of failure)
+            return answer_to(problem, request)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return failure(405, "only GET is served here", {"Allow": "GET, HEAD"})
+
+
+def _json(content: object) -> HttpResponse:
+    return HttpResponse(payloads.dump(content), content_type="application/json", headers={"Cache-Control": _LIVE_PAGE})
+
+
+class ConfigView(DatafeedView):
+    """What this datafeed can do."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return _json(payloads.config())
+
+
+class TimeView(DatafeedView):
+    """The server's time in seconds, as a bare number."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(self.now() // 1_000), content_type="text/plain", headers={"Cache-Control": _LIVE_PAGE})
+
+
+class SymbolsView(DatafeedView):
+    """One instrument."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        ticker = Ticker.parse(Parameters(request.GET).required("symbol"))
+        return _json(symbol_info(instrument_of(symbol_of(ticker), ticker.series, now=self.now())))
+
+
+class SymbolTableView(DatafeedView):
+    """Every symbol's price, by columns."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        group = Parameters(request.GET).text("group") or EXCHANGE
+        if group.upper() != EXCHANGE:
+            raise BadParameter("group", f"expected {EXCHANGE}: no other exchange is served")
+        now = self.now()
+        instruments = [instrument_of(symbol, Series.PRICE, now=now) for symbol in chart_symbols()]
+        return _json(symbol_table(instruments))
+
+
+class SearchView(DatafeedView):
+    """The instruments that a text is found in, as a bare array."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        parameters = Parameters(request.GET)
+        limit = parameters.number("limit", least=1, greatest=_MAX_FOUND) or _DEFAULT_FOUND
+        is_served = parameters.text("exchange").upper() in {"", EXCHANGE} and parameters.text("type").lower() in {
+            "",
+            TYPE,
+        }
+        found = search(chart_symbols(), parameters.text("query")) if is_served else []
+        return _json([search_item(symbol, series) for symbol, series in found[:limit]])
+
+
+class HistoryView(DatafeedView):
+    """Bars before `to` (exclusive), oldest first, the forming one last.
+
+    With `countback` exactly so many, or all there are, and `from` is not looked at; without it those of [from, to).
+    Where that range is empty but older bars exist, the last of these is answered: to say that there is no data would
+    end the chart here, and an empty answer would make it ask again and again.
+    """
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        parameters = Parameters(request.GET)
+        ticker = Ticker.parse(parameters.required("symbol"))
+        interval = parameters.resolution()
+        before = parameters.moment("to")
+        before = LATEST_MS if before is None else before
+        start, limit = _extent(parameters, interval, before)
+        symbol_id = symbol_id_of(ticker)
+        rows: list[BarRow] = []
+        is_closed = False
+        if before > 0:
+            rows, is_closed = klines_live(
+                symbol_id=symbol_id,
+                name=ticker.symbol,
+                interval=interval,
+                limit=limit,
+                now=self.now(),
+                end_time=before - 1,
+            )
+        if not rows:
+            return _body(payloads.no_data(), _LIVE_PAGE)
+        if rows[0][0] < start:
+            rows = [row for row in rows if row[0] >= start] or rows[-1:]
+        body = payloads.history(rows, ticker.series)
+        # Closed, and the last that opens before `to`: no later bar can join this page.
+        if not (is_closed and interval.next(rows[-1][0]) >= before):
+            return _body(body, _LIVE_PAGE)
+        etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        answer = _body(body, _CLOSED_PAGE)
+        answer["ETag"] = etag
+        return get_conditional_response(request, etag=etag, response=answer) or answer
+
+
+def _body(content: bytes, cache: str) -> HttpResponse:
+    return HttpResponse(content, content_type="application/json", headers={"Cache-Control": cache})
+
+
+def _extent(parameters: Parameters, interval: Interval, before: int) -> tuple[int, int]:
+    """The time (ms) before which no bar is wanted, and how many bars at most."""
+    countback = parameters.number("countback", least=1, greatest=10**9)
+    if countback is not None:
+        return 0, min(countback, payloads.MAX_BARS)
+    start = parameters.moment("from")
+    if start is None:
+        raise BadParameter("from", "expected, as there is no countback")
+    if start > before:
+        raise BadParameter("from", "expected a moment that is not after `to`")
+    possible = (before - start) // (interval.fixed_ms or _SHORTEST_MONTH_MS) + 1
+    return start, min(possible, payloads.MAX_BARS)
+
+
+class TrackedSymbolsView(DatafeedView):
+    """The names of the symbols that are collected."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return _json([symbol.name for symbol in symbols_tracked()])
+
+
+class DailyOpensView(DatafeedView):
+    """The price at which the UTC day opened, by symbol."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return _json(daily_opens(now=self.now()))
+
+
+class QuotesView(DatafeedView):
+    """The day of each of the symbols, in the order and under the names they were asked for."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        requested = [name for name in Parameters(request.GET).required("symbols").split(",") if name]
+        if not 1 <= len(requested) <= _MAX_QUOTES:
+            raise BadParameter("symbols", f"expected 1 to {_MAX_QUOTES} names with commas between them")
+        known = chart_symbols_named({Ticker.parse(name).symbol for name in requested})
+        return _json({"s": "ok", "d": [self._quote(name, known) for name in requested]})
+
+    def _quote(self, requested: str, known: dict[str, ChartSymbol]) -> dict[str, Any]:
+        ticker = Ticker.parse(requested)
+        symbol = known.get(ticker.symbol)
+        if symbol is None or ticker.series is not Series.PRICE:
+            return payloads.quote_error(requested, "unknown_symbol: only prices have quotes, of symbols that are known")
+        days, _ = klines_live(symbol_id=symbol.id, name=symbol.name, interval=Interval.D1, limit=2, now=self.now())
+        if not days:
+            return payloads.quote_error(requested, "no candle of it is stored")
+        return payloads.quote(requested, symbol, days)
+
+
+class TimescaleMarksView(DatafeedView):
+    """The known holes of a symbol's data."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        parameters = Parameters(request.GET)
+        ticker = Ticker.parse(parameters.required("symbol"))
+        interval = parameters.resolution()
+        start, end = parameters.moment("from") or 0, parameters.moment("to")
+        window = TimeWindow(start, max(start, LATEST_MS if end is None else end))
+        holes = holes_list(symbol_id=symbol_id_of(ticker), window=window, now=self.now())
+        return _json(payloads.timescale_marks(holes, interval))
+
+
+class NothingHereView(DatafeedView):
+    """What lies below our addresses, and the part of the protocol that is not served."""
+
+    def get(self, request: HttpRequest, **_: str) -> HttpResponse:
+        raise Http404

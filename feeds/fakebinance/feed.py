@@ -10,7 +10,6 @@ from typing import Final
 
 from feeds.fakebinance import frames
 from feeds.fakebinance.bars import MINUTE_MS
-from feeds.fakebinance.clock import Clock
 from feeds.fakebinance.connection_log import ConnectionLog
 from feeds.fakebinance.connections import Connection
 from feeds.fakebinance.forming import after
@@ -35,7 +34,6 @@ class Feed:
     def __init__(
         self,
         market: Market,
-        clock: Clock,
         log: ConnectionLog,
         faults: StreamFaults,
         *,
@@ -43,7 +41,6 @@ class Feed:
         closes_idle: bool,
     ) -> None:
         self._market = market
-        self._clock = clock
         self._log = log
         self._faults = faults
         self._frames_per_second = frames_per_second
@@ -57,11 +54,11 @@ class Feed:
         self._allowance = 0.0
         self._allowed_at = time.monotonic()
 
-    def join(self, connection: Connection, symbol: str) -> None:
-        """The connection receives the symbol's frames from now on."""
+    def join(self, connection: Connection, symbol: str, *, since: int) -> None:
+        """The connection receives the symbol's frames; a tape that is new begins at the instant `since`."""
         self._receivers.setdefault(symbol, {})[connection.id] = connection
         if symbol not in self._tapes:
-            self._new.setdefault(symbol, self._clock.now())
+            self._new.setdefault(symbol, since)
 
     def leave(self, connection: Connection, symbol: str) -> None:
         """The connection does not receive the symbol any more; a tape that nobody receives is forgotten."""

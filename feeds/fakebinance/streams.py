@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 
 from feeds.fakebinance import frames
 from feeds.fakebinance.clock import Clock
-from feeds.fakebinance.connection_log import ConnectionLog
+from feeds.fakebinance.connection_log import ConnectionLog, ConnectionRecord
 from feeds.fakebinance.connections import ABNORMAL, Connection, MessageRate
 from feeds.fakebinance.faults import FaultBook
 from feeds.fakebinance.feed import SLOT_MS, Feed
@@ -61,7 +61,6 @@ class StreamHost:
         self._symbols = {stream_of(symbol): symbol for symbol in market.listings}
         self._feed = Feed(
             market,
-            clock,
             log,
             self._faults,
             frames_per_second=limits.frames_per_second,
@@ -72,16 +71,21 @@ class StreamHost:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Shake hands and stay until the connection ends."""
+        # Noted before the client can know that it is connected, so that nobody who sees the connection finds the
+        # log without it, or turns the clock before the connection's own times are set.
+        record = self._log.open(request.path, request.query_string, request.remote or "127.0.0.1")
         socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, max_msg_size=1 << 20)
-        await socket.prepare(request)
-        connection = self._open(request)
+        connection: Connection | None = None
         try:
+            await socket.prepare(request)
+            connection = self._open(request, record)
             await self._receive(socket, connection)
         except ConnectionError:
             pass  # The client has gone without a word; `finally` writes it down.
         finally:
-            self._drop(connection)
-            connection.record.ended(ABNORMAL, "the connection was lost", by_exchange=False)
+            if connection is not None:
+                self._drop(connection)
+            record.ended(ABNORMAL, "the connection was lost", by_exchange=False)
         return socket
 
     async def run(self) -> None:
@@ -99,8 +103,7 @@ class StreamHost:
         """End a connection, or all, at the next wake: with a close code, or by a reset without one."""
         self._cuts.append((connection, code))
 
-    def _open(self, request: web.Request) -> Connection:
-        record = self._log.open(request.path, request.query_string, request.remote or "127.0.0.1")
+    def _open(self, request: web.Request, record: ConnectionRecord) -> Connection:
         kind, names = _asked_in_url(request)
         connection = Connection(
             record,
@@ -116,7 +119,7 @@ class StreamHost:
             connection.close(1008, "Invalid request", self._limits.send_queue_bytes)
         elif names:
             connection.subscriptions.names.update(dict.fromkeys(names))
-            self._subscribed(connection, "SUBSCRIBE", names)
+            self._subscribed(connection, "SUBSCRIBE", names, since=record.opened_ms)
         return connection
 
     async def _receive(self, socket: web.WebSocketResponse, connection: Connection) -> None:
@@ -157,9 +160,9 @@ class StreamHost:
         if reply.close is not None:
             connection.close(*reply.close, self._limits.send_queue_bytes)
         elif reply.method:
-            self._subscribed(connection, reply.method, reply.names)
+            self._subscribed(connection, reply.method, reply.names, since=self._clock.now())
 
-    def _subscribed(self, connection: Connection, method: str, names: tuple[str, ...]) -> None:
+    def _subscribed(self, connection: Connection, method: str, names: tuple[str, ...], *, since: int) -> None:
         """Note a request, and route or stop the streams that it names."""
         connection.record.note(method, names, tuple(connection.subscriptions.names))
         if not connection.is_routed:
@@ -169,7 +172,7 @@ class StreamHost:
             if symbol is None:
                 continue  # Acknowledged, and silent for ever: upper case, another interval, no such symbol.
             if name in connection.subscriptions.names:
-                self._feed.join(connection, symbol)
+                self._feed.join(connection, symbol, since=since)
             else:
                 self._feed.leave(connection, symbol)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import socket
@@ -19,6 +20,7 @@ from websockets.exceptions import InvalidStatus
 from feeds.fakebinance.config import ExchangeConfig
 from feeds.fakebinance.connection_log import ConnectionRecord
 from feeds.fakebinance.feed import Feed
+from feeds.fakebinance.frames import PING
 from feeds.fakebinance.server import FakeExchange
 from feeds.fakebinance.streams import StreamLimits
 from market.domain.window import DAY_MS, MINUTE_MS
@@ -94,8 +96,6 @@ async def test_a_closed_frame_comes_up_to_two_seconds_of_market_time_late(live: 
 
 async def test_a_forming_frame_agrees_with_rest_at_the_same_instant(exchange: FakeExchange) -> None:
     async with Listener.at(f"{exchange.ws_url}/ws/{BTC}") as listener:
-        eventually(exchange.connections.open_now)
-        await listener.ask("LIST_SUBSCRIPTIONS")
         exchange.clock.advance(5_000)
         (bar,) = await listener.bars(until=lambda bars: len(bars) == 1)
     # The clock is frozen: what was true for the frame is true now.
@@ -203,27 +203,21 @@ async def test_the_exchange_pings_every_three_minutes_and_notes_the_pongs(live: 
 
 
 async def test_a_client_without_a_pong_for_ten_minutes_is_cut(live: FakeExchange) -> None:
-    reader, writer = await _shaken_hands(live)
-    live.clock.advance(180_000)
-    eventually(live.connections.open_now)
-    # The ping has come once two bytes of it have; this client does not answer it.
-    async with asyncio.timeout(5):
-        await reader.readexactly(2)
-    live.clock.advance(660_000)
-    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        async with asyncio.timeout(10):
-            await reader.readexactly(1 << 20)
-    writer.close()
-    (record,) = live.connections.records()
-    assert (record.close_code, record.close_reason) == (1006, "no pong")
-
-
-async def _shaken_hands(live: FakeExchange) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = live.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(handshake("/market/stream"))
-    await reader.readuntil(b"\r\n\r\n")
-    return reader, writer
+    with contextlib.closing(writer):
+        writer.write(handshake("/market/stream"))
+        await reader.readuntil(b"\r\n\r\n")
+        live.clock.advance(180_000)
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(2) == bytes((0x80 | PING, 13))
+        # This client does not answer.
+        live.clock.advance(660_000)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            async with asyncio.timeout(10):
+                await reader.readexactly(1 << 20)
+    (record,) = live.connections.records()
+    assert (record.close_code, record.close_reason) == (1006, "no pong")
 
 
 async def test_a_connection_ends_after_a_day(live: FakeExchange) -> None:

@@ -35,6 +35,7 @@ _OPEN_S: Final = 10.0
 _CLOSE_S: Final = 1.0
 _PING_EVERY_S: Final = 20.0
 _PONG_WITHIN_S: Final = 30.0
+_MOST_DOUBLINGS: Final = 5
 _SHUTDOWN_EVENT: Final = "serverShutdown"
 
 
@@ -42,7 +43,8 @@ _SHUTDOWN_EVENT: Final = "serverShutdown"
 class StreamTiming:
     """Seconds of real time.
 
-    `silence_s`: without any candle for so long, a connection on which something should trade is given up.
+    `silence_s`: without any candle for so long, a connection on which something should trade is given up; without a
+    first one, after a time that doubles with each connection that brought none.
     `rotate_s`: a connection is replaced at this age, up to 5 % sooner; the exchange cuts it at 24 h.
     `backoff_first_s`, `backoff_longest_s`: see `connecting.Backoff`.
     """
@@ -75,8 +77,8 @@ class Wanted(Protocol):
     def deliver(self, message: bytes) -> bool:
         """Take a message; whether it was a candle of the stream."""
 
-    def expects_data(self) -> bool:
-        """Whether silence would be a fault: whether any of these symbols is known, or may be thought, to trade."""
+    def expects_data(self, quiet_s: float) -> bool:
+        """Whether silence of so many seconds is a fault: whether these symbols trade too often for it to be chance."""
 
 
 def stream_name(symbol: str) -> str:
@@ -91,12 +93,15 @@ class Connection:
     exchange's send buffer overflow.
     """
 
-    def __init__(self, base_url: str, wanted: Wanted, timing: StreamTiming, *, clock: Callable[[], float]) -> None:
-        """`clock` is the event loop's time."""
+    def __init__(
+        self, base_url: str, wanted: Wanted, timing: StreamTiming, *, clock: Callable[[], float], failures: int = 0
+    ) -> None:
+        """`clock` is the event loop's time; `failures` says how many connections before this one failed in a row."""
         self._base_url = base_url
         self._wanted = wanted
         self._timing = timing
         self._clock = clock
+        self._first_within_s = timing.silence_s * 2 ** min(failures, _MOST_DOUBLINGS)
         self._subscribed: set[str] = set()
         self._stale: set[str] = set()
         self._changed = asyncio.Event()
@@ -198,9 +203,10 @@ class Connection:
         """Ends the connection when it has been silent although something should trade."""
         while True:
             quiet_s = self._clock() - self._heard_at
-            if quiet_s >= self._timing.silence_s and self._wanted.expects_data():
+            limit_s = self._timing.silence_s if self.delivering.is_set() else self._first_within_s
+            if quiet_s >= limit_s and self._wanted.expects_data(quiet_s):
                 raise StreamEnded(f"no candle for {quiet_s:.1f} s although symbols trade")
-            await asyncio.sleep(max(self._timing.silence_s - quiet_s, self._timing.silence_s / 10))
+            await asyncio.sleep(self._timing.silence_s / 10)
 
 
 def _slices(names: Sequence[str]) -> Iterable[list[str]]:

@@ -140,7 +140,7 @@ class RestClient:
             wait_s = min(waits)
             if wait_s > PATIENCE_S:
                 raise Throttled(url, wait_s)
-            logger.info("requests are held back for %.1f s", wait_s)
+            logger.debug("requests are held back for %.1f s", wait_s)
             await self._sleep(wait_s)
             waits.clear()
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 from redis.asyncio import Redis
 from websockets.sync.client import ClientConnection, connect
 
-from market.broadcast import publish
+from market.broadcast import GROUP, message, publish
 from market.domain.candle import Candle
 from market.domain.frame import CandleFrame
 from market.domain.source import Source
@@ -30,16 +31,17 @@ _numbers: Final = itertools.count(1)
 
 
 class Collector:
-    """Publishes and keeps the tail, in an event loop of its own."""
+    """Publishes and keeps the tail at a Redis (the settings' own by default), in an event loop of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, redis_url: str | None = None) -> None:
+        self._layer = None if redis_url is None else RedisPubSubChannelLayer(hosts=[redis_url], prefix="kline")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._redis = Redis.from_url(settings.REDIS_URL)
+        self._redis = Redis.from_url(redis_url or settings.REDIS_URL)
 
     def publish(self, *candles: Candle) -> None:
-        self._do(publish(candles))
+        self._do(publish(candles) if self._layer is None else self._layer.group_send(GROUP, message(candles)))
 
     def tail(self, symbol: str, candles: Sequence[Candle]) -> None:
         self._do(tail_write(self._redis, {symbol: candles}))
@@ -54,7 +56,7 @@ class Collector:
         self._loop.close()
 
     async def _close(self) -> None:
-        layer = get_channel_layer()
+        layer = self._layer or get_channel_layer()
         assert layer is not None
         await layer.flush()
         await self._redis.aclose()
@@ -64,8 +66,8 @@ class Collector:
 
 
 @contextmanager
-def collector() -> Iterator[Collector]:
-    one = Collector()
+def collector(redis_url: str | None = None) -> Iterator[Collector]:
+    one = Collector(redis_url)
     try:
         yield one
     finally:

@@ -93,6 +93,7 @@ class Backfill:
         self._monthly_files = monthly_files
         self._on_progress = on_progress
         self.totals = Totals()
+        self.failed: set[Unit] = set()
 
     async def run(self, units: Iterable[Unit], *, at_once: int) -> Totals:
         """Fill the units, `at_once` of them at the same time, in the order given.
@@ -124,6 +125,7 @@ class Backfill:
             await patiently(self._claim_and_fill, unit)
         except* _StepFailed as failures:
             self.totals.failed += 1
+            self.failed.add(unit)
             reason = "; ".join(sorted({str(failure) for failure in failures.exceptions}))
             self.totals.errors.append(f"{unit.symbol.name} {unit.month}: {reason}")
             logger.warning("%s %s is left for later: %s", unit.symbol.name, unit.month, reason)

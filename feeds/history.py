@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 
 from feeds.backfill import Backfill, Totals, open_run, units_at_once
 from feeds.destinations import Database, Unit
-from market.domain.window import MINUTE_MS, TimeWindow
+from market.domain.window import MINUTE_MS, TimeWindow, day_of, day_start
 from market.models import Symbol
 from market.selectors.ledger import days_done_by_month, wanted_window
 from market.selectors.live import live_before
@@ -48,16 +48,18 @@ async def history_load(
     `on_units` gets what will be fetched, `on_progress` the totals after each step.
     """
     async with open_run() as (exchange, workers):
+        run = Backfill(exchange, Database(workers), on_progress=on_progress)
         now = exchange.now()
-
-        def pending() -> list[Unit]:
-            return pending_units([(symbol, _window(symbol, now, limits)) for symbol in symbols])
-
-        units = await database_sync_to_async(pending)()
+        units = await database_sync_to_async(_pending)(symbols, now, limits)
         on_units(units)
-        return await Backfill(exchange, Database(workers), on_progress=on_progress).run(
-            units, at_once=units_at_once(exchange)
-        )
+        await run.run(units, at_once=units_at_once(exchange))
+        # A server that died may have taken its last commits with it, ledger and all (`candles_ingest`, durable=False):
+        # what it lost of finished days is missing again now.
+        failed = {(unit.symbol.id, unit.month) for unit in run.failed}
+        lacking = await database_sync_to_async(_pending)(symbols, day_start(day_of(now)), limits)
+        lost = [unit for unit in lacking if (unit.symbol.id, unit.month) not in failed]
+        await run.run(lost, at_once=units_at_once(exchange))
+        return run.totals
 
 
 async def history_fill() -> Totals | None:
@@ -88,6 +90,10 @@ async def history_fill() -> Totals | None:
     finally:
         if is_ours:
             await release()
+
+
+def _pending(symbols: Sequence[Symbol], now: int, limits: TimeWindow | None) -> list[Unit]:
+    return pending_units([(symbol, _window(symbol, now, limits)) for symbol in symbols])
 
 
 def _next_round(now: int, attempted: set[tuple[int, TimeWindow]]) -> list[Unit]:

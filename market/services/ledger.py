@@ -35,6 +35,14 @@ def days_reopen(*, symbol: Symbol, days: Iterable[dt.date] | None = None) -> int
     return len(open_again)
 
 
+def days_expect_anew(*, symbol: Symbol) -> None:
+    """Follow a changed listing or delisting moment: how many minutes each stored day should have."""
+    life = symbol.life
+    known = LedgerDay.objects.filter(symbol=symbol).values_list("day", "expected")
+    changed = [day for day, expected in known if expected != expected_minutes(day, life)]
+    _update(symbol, changed, lambda entry: replace(entry, expected=expected_minutes(entry.day, life)))
+
+
 def _update(symbol: Symbol, days: Iterable[dt.date], change: Callable[[DayEntry], DayEntry]) -> None:
     keys = [(symbol.id, day) for day in days]
     with transaction.atomic():

@@ -11,6 +11,7 @@ from django.db import transaction
 from market.domain.listing import ListedSymbol
 from market.domain.window import to_datetime
 from market.models import Symbol
+from market.services.ledger import days_expect_anew
 from market.signals import symbol_wish_changed
 
 _LISTED_FIELDS: Final = (
@@ -46,7 +47,7 @@ def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
     A symbol that the list no longer has keeps its row and its last known state: its candles are still there.
     """
     stored = {symbol.name: symbol for symbol in Symbol.objects.all()}
-    new, changed = [], []
+    new, changed, moved = [], [], []
     for entry in listed:
         values = {
             "status": entry.status,
@@ -62,12 +63,17 @@ def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
         if symbol is None:
             new.append(Symbol(name=entry.name, **values))
         elif any(getattr(symbol, field) != value for field, value in values.items()):
+            life = symbol.life
             for field, value in values.items():
                 setattr(symbol, field, value)
             changed.append(symbol)
+            if symbol.life != life:
+                moved.append(symbol)
     with transaction.atomic():
         Symbol.objects.bulk_create(new, ignore_conflicts=True)
         Symbol.objects.bulk_update(changed, _LISTED_FIELDS, batch_size=500)
+        for symbol in moved:
+            days_expect_anew(symbol=symbol)
     return len(new) + len(changed)
 
 

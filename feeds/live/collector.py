@@ -30,7 +30,7 @@ from feeds.live.database import DATABASE_ERRORS, DatabaseThread
 from feeds.live.intake import Intake
 from feeds.live.leases import TURN_S, Assignment, Leases
 from feeds.live.links import Links
-from feeds.live.minutes import REACH_MS, SymbolMinutes
+from feeds.live.minutes import REACH_MS, SymbolMinutes, is_unlikely
 from feeds.live.nudges import listen
 from feeds.live.outlet import TICK_S, Outlet
 from feeds.live.repairs import Repairs
@@ -223,11 +223,16 @@ class Collector:
     def _deliver(self, message: bytes) -> bool:
         return self._intake.put(message, time.monotonic())
 
-    def _expects_data(self, symbols: Collection[str]) -> bool:
-        """Silence is a fault unless every symbol is known to be quiet: its newest minute, which REST brings if the
-        stream does not, had no trade."""
-        known = [self._book.get(name) for name in symbols]
-        return any(minutes is None or minutes.trades is not False for minutes in known)
+    def _expects_data(self, symbols: Collection[str], quiet_s: float) -> bool:
+        """Silence is a fault where the symbols' newest minutes, which REST brings if the stream does not, had too many
+        trades for it. A symbol whose end is announced trades no more from then on."""
+        now = self._clock.now()
+        trades = [
+            None if (minutes := self._book.get(name)) is None else minutes.trades
+            for name in symbols
+            if (symbol := self._assigned.get(name)) is not None and now < symbol.life.end
+        ]
+        return is_unlikely(trades, quiet_s * self._settings.speed)
 
     def _renew(self, name: str) -> None:
         """REST has brought a minute with trades: if the stream was silent meanwhile, subscribe anew."""

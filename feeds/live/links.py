@@ -23,7 +23,7 @@ class Links:
         *,
         symbols_per_link: int,
         deliver: Callable[[bytes], bool],
-        expects_data: Callable[[Collection[str]], bool],
+        expects_data: Callable[[Collection[str], float], bool],
         timing: StreamTiming,
     ) -> None:
         self._base_url = base_url

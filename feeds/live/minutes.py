@@ -23,6 +23,8 @@ REACH_MS: Final = 8 * 60 * MINUTE_MS
 _AHEAD_MS: Final = 2 * MINUTE_MS
 # Committed minutes that stay in the tail: a reader may have read the database just before they were there.
 _OVERLAP: Final = 2
+# If trades came at random, none in place of ten would be seen once in 22,000 times.
+_EXPECTED_TRADES: Final = 10
 
 _time = attrgetter("time")
 
@@ -41,7 +43,7 @@ class SymbolMinutes:
         self.last_closed: int | None = None
         self.forming: Candle | None = None
         self.recent: list[Candle] = []  # the newest closed ones, ascending
-        self.trades: bool | None = None  # whether the newest closed minute had any; None: not known
+        self.trades: int | None = None  # how many the newest closed minute had; None: not known
         for time in stored:
             self._settle(time)
 
@@ -50,7 +52,7 @@ class SymbolMinutes:
         if self.is_final(candle.time):
             return False
         if self.last_closed is None or candle.time > self.last_closed:
-            self.trades = candle.trade_count > 0
+            self.trades = candle.trade_count
         self._settle(candle.time)
         if self.forming is not None and self.forming.time <= candle.time:
             self.forming = None
@@ -124,3 +126,14 @@ def is_plausible(candle: Candle, event_ms: int, now: int) -> bool:
     if not now - REACH_MS <= candle.time <= now + _AHEAD_MS:
         return False
     return not candle.is_closed or event_ms >= candle.time + MINUTE_MS - 1
+
+
+def is_unlikely(trades: Iterable[int | None], quiet_s: float) -> bool:
+    """Whether symbols with so many trades in their newest minutes cannot be silent for so long (exchange's time) by
+    chance: ten trades would have been expected. Of a symbol whose trades are not known, it is taken to be so."""
+    expected = 0.0
+    for count in trades:
+        if count is None:
+            return True
+        expected += count * quiet_s / 60
+    return expected >= _EXPECTED_TRADES

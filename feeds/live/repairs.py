@@ -141,7 +141,7 @@ class Repairs:
         self._postpone(case)
         if not len(frame):
             # Nothing was traded that REST would know of: delisted, not yet listed, or halted.
-            minutes.trades = False
+            minutes.trades = 0
         elif case.failures >= _ASKED_ENOUGH:
             logger.warning("%s: REST passes over minutes from %d on; left to history", name, minutes.confirmed)
             minutes.give_up(int(frame.time[-1]))

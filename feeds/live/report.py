@@ -9,7 +9,7 @@ from typing import Final
 from feeds.binance.retries import wall_clock_ms
 from feeds.binance.stream import StreamLink
 from feeds.live.book import Book
-from feeds.live.minutes import SymbolMinutes
+from feeds.live.minutes import SymbolMinutes, is_unlikely
 from market.heartbeat import Report, SymbolReport
 
 # A symbol that trades and of which nothing has come for so long (exchange's time) is stale. Most send several frames
@@ -48,7 +48,8 @@ class Watch:
     def is_stale(self, minutes: SymbolMinutes) -> bool:
         """Whether the stream is silent about a symbol that trades: its newest closed minute, which REST brings if the
         stream does not, had trades, or nothing is known of it."""
-        return minutes.trades is not False and self.age_s(minutes.name) > STALE_S
+        age_s = self.age_s(minutes.name)
+        return age_s > STALE_S and is_unlikely([minutes.trades], age_s)
 
     def report(
         self,

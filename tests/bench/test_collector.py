@@ -89,7 +89,7 @@ def test_collector_of_600_symbols(busy_exchange: str) -> None:
     with subprocess.Popen([sys.executable, "manage.py", "run_collector"], cwd=BASE_DIR, env=environment) as process:
         try:
             collector = psutil.Process(process.pid)
-            eventually(lambda: _is_everything_live(), within=60)
+            eventually(_is_everything_live, within=60)
             probe = _start_probe(stream, environment)
             began, used = time.monotonic(), _cpu_s(collector)
             from_ms = time.time_ns() // 1_000_000

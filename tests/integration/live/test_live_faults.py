@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -30,7 +31,7 @@ _STREAM_FAULTS: Final = {
 }
 
 
-def assert_sent_once_and_in_order(hub: Hub, name: str, stage: Stage, minutes: int) -> None:
+def is_sent_once_and_in_order(hub: Hub, name: str, stage: Stage, minutes: int) -> bool:
     """Each minute's final candle comes once; nothing of a minute comes after it; the forming one never goes back."""
     end = stage.first_whole + minutes * MINUTE_MS
     candles = [candle for candle in hub.candles(name) if stage.first_whole <= candle.time < end]
@@ -45,6 +46,7 @@ def assert_sent_once_and_in_order(hub: Hub, name: str, stage: Stage, minutes: in
         else:
             assert candle.time >= newest, "the forming minute went back"
             newest = candle.time
+    return True
 
 
 @pytest.mark.parametrize("fault", _STREAM_FAULTS.values(), ids=list(_STREAM_FAULTS))
@@ -53,7 +55,7 @@ def test_no_minute_is_lost_or_wrong_with(staging: Staging, hub: Hub, fault: Faul
         stage.collector()
         stage.assert_complete("BTCUSDT", "ETHUSDT", minutes=3, within=60)
         for name in ("BTCUSDT", "ETHUSDT"):
-            eventually(lambda name=name: assert_sent_once_and_in_order(hub, name, stage, 3) or True)
+            eventually(partial(is_sent_once_and_in_order, hub, name, stage, 3))
 
 
 def test_a_symbol_that_is_added_is_streamed_without_touching_the_others(staging: Staging) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.urls import re_path
 from django.urls.resolvers import URLPattern
+from django.views.decorators.csrf import csrf_exempt
 
 from udf import views
 
@@ -28,10 +29,17 @@ _ROUTES: Final[dict[str, type[views.DatafeedView]]] = {
 _NAMES: Final = "|".join(map(re.escape, _ROUTES))
 _OURS: Final = re.compile(rf"/+(?:{_NAMES})(?:/|\Z)")
 
+
+def _route(address: str, view: type[views.DatafeedView]) -> URLPattern:
+    # Without the exemption, Django would answer a POST with a page about cookies before the view could say that only
+    # GET is served.
+    return re_path(address, csrf_exempt(view.as_view()))
+
+
 urlpatterns: list[URLPattern] = [
-    *(re_path(rf"^/?{re.escape(name)}/?\Z", view.as_view()) for name, view in _ROUTES.items()),
+    *(_route(rf"^/?{re.escape(name)}/?\Z", view) for name, view in _ROUTES.items()),
     # What lies below them is answered here, and not with Django's page.
-    re_path(rf"^/*(?:{_NAMES})/", views.NothingHereView.as_view()),
+    _route(rf"^/*(?:{_NAMES})/", views.NothingHereView),
 ]
 
 

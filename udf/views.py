@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
-from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.decorators.csrf import csrf_exempt
 
 from market.domain.bar import BarRow
 from market.domain.interval import Interval
@@ -40,8 +38,6 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-# Without it, Django would answer a POST with a page about cookies before any view could say that only GET is served.
-@method_decorator(csrf_exempt, name="dispatch")
 class DatafeedView(View):
     """What all views here have in common: GET alone, failures in the datafeed's form, and a clock, which a test
     replaces (`as_view(now=...)`)."""
@@ -221,5 +217,5 @@ class TimescaleMarksView(DatafeedView):
 class NothingHereView(DatafeedView):
     """What lies below our addresses, and the part of the protocol that is not served."""
 
-    def get(self, request: HttpRequest, **_: str) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         raise Http404

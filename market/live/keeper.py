@@ -87,11 +87,13 @@ class Keeper:
 
     async def known(self, symbols: tuple[str, ...]) -> set[str]:
         """Those of these names that exist. Raises django.db.Error when that cannot be told."""
-        async with self._reading_names:
-            if not self._ids.keys() >= set(symbols):
-                # Whoever asks for names that do not exist waits a little, and the database is not asked for each.
-                await asyncio.sleep(self._names_at + _NAMES_PAUSE - time.monotonic())
-                await self._read_names()
+        wanted = set(symbols)
+        if not self._ids.keys() >= wanted:
+            async with self._reading_names:
+                if not self._ids.keys() >= wanted:
+                    # Whoever asks for names that do not exist waits a little; the database is not asked for each.
+                    await asyncio.sleep(self._names_at + _NAMES_PAUSE - time.monotonic())
+                    await self._read_names()
         return {symbol for symbol in symbols if symbol in self._ids}
 
     def id_of(self, symbol: str) -> int:

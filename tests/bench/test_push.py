@@ -133,7 +133,7 @@ class Readers:
 
     def _line(self) -> str:
         assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        return str(self._process.stdout.readline()).strip()
 
 
 def paced(pusher: Pusher, tape: Tape) -> int:

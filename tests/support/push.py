@@ -8,11 +8,11 @@ import json
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from channels.layers import get_channel_layer
-from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer  # type: ignore[import-untyped]
 from django.conf import settings
 from redis.asyncio import Redis
 from websockets.sync.client import ClientConnection, connect
@@ -23,7 +23,7 @@ from market.domain.frame import CandleFrame
 from market.domain.source import Source
 from market.domain.window import MINUTE_MS
 from market.models import Symbol
-from market.tail import CLOSED_KEPT, tail_write
+from market.tail import CLOSED_KEPT, KEY, tail_write
 from tests.support.candles import load, make_symbol, random_frame
 from tests.support.expected_store import Values, bucket_start, folded
 
@@ -41,13 +41,22 @@ class Collector:
         self._redis = Redis.from_url(redis_url or settings.REDIS_URL)
 
     def publish(self, *candles: Candle) -> None:
-        self._do(publish(candles) if self._layer is None else self._layer.group_send(GROUP, message(candles)))
+        self._do(self._publish(candles))
 
     def tail(self, symbol: str, candles: Sequence[Candle]) -> None:
         self._do(tail_write(self._redis, {symbol: candles}))
 
     def forget_tails(self) -> None:
-        self._do(self._redis.delete("kline:tail"))
+        self._do(self._forget_tails())
+
+    async def _publish(self, candles: Sequence[Candle]) -> None:
+        if self._layer is None:
+            await publish(candles)
+        else:
+            await self._layer.group_send(GROUP, message(candles))
+
+    async def _forget_tails(self) -> None:
+        await self._redis.delete(KEY)
 
     def close(self) -> None:
         self._do(self._close())
@@ -90,16 +99,8 @@ class Market:
     def closed(self, index: int) -> Candle:
         """The minute as the exchange closes it."""
         frame = self.frame
-        return Candle(
-            self.name,
-            *(
-                getattr(frame, name)[index].item()
-                for name in ("time", "open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
-            ),
-            frame.taker_buy_quote_volume[index].item(),
-            frame.trade_count[index].item(),
-            is_closed=True,
-        )
+        values = {field.name: getattr(frame, field.name)[index].item() for field in fields(frame)}
+        return Candle(symbol=self.name, **values, is_closed=True)
 
     def forming(self, index: int, volume: float = 1.5) -> Candle:
         """The minute after its first trades."""

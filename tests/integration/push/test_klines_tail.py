@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.conf import settings
 from rest_framework.test import APIRequestFactory
 
 from market.api.views import KlinesView
@@ -142,7 +143,7 @@ def test_without_redis_the_stored_bars_are_answered_at_once(market: Market, monk
     monkeypatch.setattr(selector, "_redis_retry_at", 0.0)
     tail._client.cache_clear()
     url = "redis://127.0.0.1:1"
-    monkeypatch.setattr(tail.settings, "REDIS_URL", url)
+    monkeypatch.setattr(settings, "REDIS_URL", url)
     try:
         began = time.monotonic()
         assert bars(market)[-1]["timestamp"] == market.time(59)

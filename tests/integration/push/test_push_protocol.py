@@ -154,7 +154,7 @@ def test_a_symbol_that_becomes_known_can_be_subscribed_to(publisher: Collector, 
 
     def is_known() -> bool:
         browser.subscribe("LATEUSDT", intervals=["1m"])
-        return browser.hear()["type"] == "subscribed"
+        return bool(browser.hear()["type"] == "subscribed")
 
     eventually(is_known)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -46,7 +47,7 @@ def test_a_client_that_reads_late_gets_all_closed_bars_and_the_newest_forming_on
             market.publish(*(market.forming(index, float(volume)) for volume in range(1, 12)), market.closed(index))
         market.publish(market.forming(599, 7.5))
         assert [bar["timestamp"] for bar in other.bars(590, closed=True)] == [market.time(i) for i in range(10, 600)]
-        bars = []
+        bars: list[dict[str, Any]] = []
         while len(bars) < 590:
             bars += one.bars(1, closed=True)
         assert [bar["timestamp"] for bar in bars] == [market.time(i) for i in range(10, 600)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 import orjson
 
 from market.domain.bar import BarRow
-from market.domain.decimals import plus
 from market.domain.interval import Interval
 from market.domain.window import day_start
 from market.selectors.holes import Hole
@@ -88,7 +88,8 @@ def quote(requested: str, symbol: ChartSymbol, days: Sequence[BarRow]) -> dict[s
     """
     *before, today = days
     base = before[-1][4] if before else today[1]
-    change = plus(today[4], -base)
+    # As decimals: floats would show a change of 0.10000000000582077.
+    change = float(Decimal(repr(today[4])) - Decimal(repr(base)))
     return {
         "s": "ok",
         "n": requested,

@@ -8,16 +8,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-# For volumes below the n-th limit, 2 * taker_buy - volume is exact enough to be read as a decimal of so many places.
-_LIMITS: Final = np.array([2.0**power for power in (23, 26, 30, 33, 36, 40, 43, 46)])
-_SCALES: Final = np.array([10.0**places for places in range(8, -1, -1)])
+from market.domain.decimals import net_volume
+
+_UNITS: Final = 1e8
+# Below this, floats tell eight decimal places apart with so much room that one rounding finds the decimal.
+_SMALL: Final = 2.0**23
 
 
 def net_volumes(volume: Sequence[float], taker_buy_volume: Sequence[float]) -> npt.NDArray[np.float64]:
-    """`market.domain.decimals.net_volume` of each bar, to the bit, in a tenth of the time: half of what a page of a
-    thousand bars costs would otherwise be this column."""
-    whole, bought = np.array(volume, dtype=np.float64), np.array(taker_buy_volume, dtype=np.float64)
-    scale = _SCALES[np.searchsorted(_LIMITS, whole, side="right")]
-    nearest: npt.NDArray[np.float64] = np.rint((2 * bought - whole) * scale) / scale
-    # rint keeps the sign of a zero, for which the domain's round() has none.
+    """`net_volume` of each bar, to the bit; for volumes of ordinary size in a tenth of the time. This column would
+    otherwise cost as much as all else that is done for a page."""
+    whole = np.array(volume, dtype=np.float64)
+    if not np.all(whole < _SMALL):
+        return np.array(list(map(net_volume, volume, taker_buy_volume)), dtype=np.float64)
+    nearest: npt.NDArray[np.float64] = np.rint((2 * np.array(taker_buy_volume) - whole) * _UNITS) / _UNITS
+    # rint keeps the sign of a zero, which the domain's round() drops.
     return nearest + 0.0

@@ -213,5 +213,7 @@ class Client:
 @contextmanager
 def client(port: int, path: str = "/ws", **options: Any) -> Iterator[Client]:
     """A connected client; its handshake fails as `websockets` says."""
-    with connect(f"ws://127.0.0.1:{port}{path}", compression=None, open_timeout=20, **options) as link:
+    # Without a bound, the library reads on by itself: one that has stopped reading does not notice the end either.
+    options = {"compression": None, "open_timeout": 20, "max_queue": None, **options}
+    with connect(f"ws://127.0.0.1:{port}{path}", **options) as link:
         yield Client(link)

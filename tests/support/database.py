@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import connection
 from psycopg import sql
 
@@ -29,3 +32,30 @@ def query(statement: str | sql.Composable, parameters: list[Any] | None = None) 
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
+
+
+def database_url() -> str:
+    """The test database, for another process."""
+    values = connection.settings_dict
+    parts = {"host": values["HOST"], "port": values["PORT"], "user": values["USER"], "password": values["PASSWORD"]}
+    return " ".join(f"{name}='{value}'" for name, value in {**parts, "dbname": values["NAME"]}.items() if value)
+
+
+@contextmanager
+def no_database() -> Iterator[None]:
+    """Every connection to the test database is cut, and no new one is let in, while the block runs."""
+    values = connection.settings_dict
+    name = sql.Identifier(values["NAME"])
+    connection.close()
+    with psycopg.connect(
+        dbname="postgres", host=values["HOST"], port=values["PORT"] or None, user=values["USER"],
+        password=values["PASSWORD"], autocommit=True,
+    ) as administrator:  # fmt: skip
+        administrator.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [values["NAME"]]
+        )
+        try:
+            yield
+        finally:
+            administrator.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))

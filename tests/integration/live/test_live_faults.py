@@ -9,7 +9,7 @@ import pytest
 
 from feeds.fakebinance.faults import Fault
 from market.domain.window import MINUTE_MS
-from tests.integration.live.conftest import Staging
+from tests.integration.live.conftest import NOW, Staging
 from tests.support.eventually import eventually
 from tests.support.live import Hub, Stage
 
@@ -56,6 +56,18 @@ def test_no_minute_is_lost_or_wrong_with(staging: Staging, hub: Hub, fault: Faul
         stage.assert_complete("BTCUSDT", "ETHUSDT", minutes=3, within=60)
         for name in ("BTCUSDT", "ETHUSDT"):
             eventually(partial(is_sent_once_and_in_order, hub, name, stage, 3))
+
+
+def test_no_minute_is_lost_when_rest_is_cut_off_as_well(staging: Staging) -> None:
+    for_two_minutes = NOW + 140_000
+    faults = (
+        Fault("abort", match={"connection": "1"}, params={"after_ms": 25_000}),
+        Fault("status", match={"kind": "ws.handshake"}, params={"status": 503}, skip=1, until_ms=for_two_minutes),
+        Fault("reset", match={"kind": "rest.*"}, until_ms=for_two_minutes),
+    )
+    with staging(["BTCUSDT", "ETHUSDT"], faults=faults) as stage:
+        stage.collector()
+        stage.assert_complete("BTCUSDT", "ETHUSDT", minutes=4, within=60)
 
 
 def test_a_symbol_that_is_added_is_streamed_without_touching_the_others(staging: Staging) -> None:

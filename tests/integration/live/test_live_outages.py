@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg
 from django.conf import settings
-from django.db import connection
-from psycopg import sql
 from redis import Redis
 
 from market.domain.window import MINUTE_MS
 from market.tail import tail_read
 from tests.integration.live.conftest import Staging
+from tests.support.database import no_database
 from tests.support.eventually import eventually
 from tests.support.live import Hub
-
-
-@contextmanager
-def no_database() -> Iterator[None]:
-    """Every connection to the test database is cut, and no new one is let in, while the block runs."""
-    values = connection.settings_dict
-    name = sql.Identifier(values["NAME"])
-    connection.close()
-    with psycopg.connect(
-        dbname="postgres", host=values["HOST"], port=values["PORT"] or None, user=values["USER"],
-        password=values["PASSWORD"], autocommit=True,
-    ) as administrator:  # fmt: skip
-        administrator.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
-        administrator.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [values["NAME"]]
-        )
-        try:
-            yield
-        finally:
-            administrator.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
 
 
 def test_minutes_wait_while_the_database_is_away(staging: Staging, hub: Hub) -> None:

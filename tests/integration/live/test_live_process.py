@@ -12,21 +12,14 @@ from contextlib import contextmanager
 
 import psutil
 from django.core.management import call_command
-from django.db import connection
 
 from klineproject.environment import BASE_DIR
 from market.domain.window import MINUTE_MS
 from market.selectors.live import live_status
 from tests.integration.live.conftest import SPEED, Staging
+from tests.support.database import database_url, no_database
 from tests.support.eventually import eventually
 from tests.support.live import Hub, Stage
-
-
-def database_url() -> str:
-    """The test database, for another process."""
-    values = connection.settings_dict
-    parts = {"host": values["HOST"], "port": values["PORT"], "user": values["USER"], "password": values["PASSWORD"]}
-    return " ".join(f"{name}='{value}'" for name, value in {**parts, "dbname": values["NAME"]}.items() if value)
 
 
 @contextmanager
@@ -62,6 +55,19 @@ def test_sigterm_ends_it_with_0_within_ten_seconds_and_nothing_is_lost(staging: 
         sent = {candle.time for candle in hub.closed("BTCUSDT") if candle.time >= stage.first_whole}
         assert sent <= set(stage.stored("BTCUSDT").time.tolist()), "a closed minute was sent and not stored"
         assert not live_status(now=time.time_ns() // 1_000_000).collectors
+
+
+def test_sigterm_ends_it_in_time_even_without_a_database_and_rest_brings_the_rest(staging: Staging) -> None:
+    with staging(["BTCUSDT"]) as stage:
+        with process(stage) as collector:
+            stage.assert_complete("BTCUSDT", minutes=1, within=60)
+            with no_database():
+                began = stage.minute()
+                eventually(lambda: stage.minute() > began + MINUTE_MS)
+                collector.send_signal(signal.SIGTERM)
+                assert collector.wait(10) == 0
+        stage.collector()
+        stage.assert_complete("BTCUSDT", minutes=(stage.minute() - stage.first_whole) // MINUTE_MS, within=30)
 
 
 def test_another_takes_over_within_15_s_when_one_is_killed(staging: Staging, hub: Hub) -> None:

@@ -1,0 +1,108 @@
+"""What the stream did not close in time comes by REST."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from feeds.binance.errors import Unreachable
+from feeds.live.batcher import Closed
+from feeds.live.book import Book
+from feeds.live.clock import ExchangeClock
+from feeds.live.minutes import GRACE_MS, SymbolMinutes
+from feeds.live.repairs import Repairs
+from market.domain.frame import CandleFrame
+from market.domain.source import Source
+from market.domain.window import MINUTE_MS, TimeWindow
+from tests.support.candles import random_frame
+
+T0 = 1_774_008_000_000
+
+
+class Exchange:
+    """Answers as REST does, from so many minutes that it has; fails as it is told."""
+
+    def __init__(self, minutes: int) -> None:
+        self.has = random_frame(7, T0, minutes) if minutes else CandleFrame.empty()
+        self.asked: list[tuple[str, TimeWindow]] = []
+        self.now = T0
+        self.fails = 0
+
+    async def klines(self, symbol: str, window: TimeWindow) -> CandleFrame:
+        self.asked.append((symbol, window))
+        if self.fails:
+            self.fails -= 1
+            raise Unreachable("http://exchange", "no route")
+        return self.has.slice(window)
+
+    async def server_time(self) -> int:
+        return self.now
+
+
+class Bench:
+    """Repairs of one symbol, at a minute's distance from the first one plus the grace."""
+
+    def __init__(self, exchange: Exchange, now: int) -> None:
+        exchange.now = now
+        self.exchange = exchange
+        self.closed: list[Closed] = []
+        # Market time runs fast enough for repetitions to come at once.
+        self.clock = ExchangeClock(speed=1_000.0, start_ms=lambda: now)
+        self.book = Book(self.clock)
+        self.book.on_closed = self.closed.append
+        self.minutes = SymbolMinutes(symbol_id=1, name="BTCUSDT", start=T0)
+        self.book.add(self.minutes)
+        self.repairs = Repairs(self.book, self.clock, open_rest=self._rest)
+
+    @asynccontextmanager
+    async def _rest(self) -> AsyncIterator[Exchange]:
+        yield self.exchange
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the repairs run until then."""
+        task = asyncio.create_task(self.repairs.run())
+        try:
+            async with asyncio.timeout(5):
+                while not condition():  # noqa: ASYNC110  (what is waited for has no event)
+                    await asyncio.sleep(0.002)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(Exchange(60), T0 + 3 * MINUTE_MS + GRACE_MS)
+
+
+async def test_missing_minutes_are_asked_for_together_and_come_as_rest(bench: Bench) -> None:
+    await bench.until(lambda: len(bench.closed) >= 3)
+    assert bench.exchange.asked[0] == ("BTCUSDT", TimeWindow(T0, T0 + 3 * MINUTE_MS))
+    assert {entry.source for entry in bench.closed} == {Source.REST}
+    times = [entry.candle.time for entry in bench.closed]
+    assert times[:3] == [T0, T0 + MINUTE_MS, T0 + 2 * MINUTE_MS]
+    assert bench.repairs.minutes["BTCUSDT"] == len(times)
+
+
+async def test_a_failure_is_followed_by_another_attempt(bench: Bench) -> None:
+    bench.exchange.fails = 3
+    await bench.until(lambda: len(bench.closed) >= 3)
+    assert len(bench.exchange.asked) >= 4
+
+
+async def test_a_symbol_of_which_rest_has_nothing_is_quiet_and_asked_for_less_and_less() -> None:
+    bench = Bench(Exchange(0), T0 + 3 * MINUTE_MS + GRACE_MS)
+    await bench.until(lambda: len(bench.exchange.asked) >= 4)
+    assert bench.minutes.trades == 0
+    assert not bench.closed
+
+
+async def test_a_minute_that_rest_passes_over_again_and_again_is_left_to_history(bench: Bench) -> None:
+    has = bench.exchange.has
+    bench.exchange.has = has.take(has.time != T0 + MINUTE_MS)
+    await bench.until(lambda: bench.minutes.confirmed > T0 + MINUTE_MS)
+    asked = [window for _, window in bench.exchange.asked if T0 + MINUTE_MS in window]
+    assert len(asked) >= 3

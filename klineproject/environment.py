@@ -68,6 +68,7 @@ def _redis_url(value: SecretStr) -> SecretStr:
 Names = Annotated[list[str], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 OptionalPort = Annotated[Port | None, BeforeValidator(lambda value: None if value == "" else value)]
+Folder = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 class Environment(BaseSettings):
@@ -102,6 +103,12 @@ class Environment(BaseSettings):
 
     # How many processes parse and store history; 0 means one for each processor, at most 4.
     store_processes: Annotated[int, Field(ge=0, le=32)] = 0
+
+    # Saved drawings: where their files are (empty: with the private services), and how much one owner may keep.
+    canvas_dir: Folder = None
+    canvas_max_per_symbol: Annotated[int, Field(ge=1)] = 500
+    canvas_max_per_owner: Annotated[int, Field(ge=1)] = 10_000
+    canvas_max_bytes: Annotated[int, Field(ge=1)] = 1024**3
 
     # The web server.
     host: str = "127.0.0.1"

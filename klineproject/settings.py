@@ -7,6 +7,7 @@ import secrets
 import sys
 from typing import Any, Final
 
+from corsheaders.defaults import default_headers
 from psycopg.conninfo import conninfo_to_dict
 
 # Every process with settings can send tasks, so it needs the application that knows the broker.
@@ -40,6 +41,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "market.apps.MarketConfig",
     "feeds.apps.FeedsConfig",
+    "canvas.apps.CanvasConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -69,6 +71,24 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".local" / "static"
+
+# Saved drawings. What belongs to one owner is in one folder; nobody but this account reads them.
+CANVAS_DIR = BASE_DIR / (ENV.canvas_dir or f".local/{INSTANCE}/canvas")
+CANVAS_MAX_PER_SYMBOL = ENV.canvas_max_per_symbol
+CANVAS_MAX_PER_OWNER = ENV.canvas_max_per_owner
+CANVAS_MAX_BYTES = ENV.canvas_max_bytes
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "canvas": {
+        "BACKEND": "canvas.files.DurableStorage",
+        "OPTIONS": {
+            "location": CANVAS_DIR,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+}
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -113,6 +133,9 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
 }
 CORS_ALLOWED_ORIGINS = ENV.cors_allowed_origins
+# What a page of another origin needs for its drawings: whose they are, and which version it has.
+CORS_ALLOW_HEADERS = (*default_headers, "if-match", "if-none-match", "x-user-id")
+CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
 
 # A wish in the database is compared with reality again and again, so a task that is lost with its worker does no
 # harm; results are not kept.
@@ -132,6 +155,7 @@ CELERY_BEAT_SCHEDULE = {
     "find and fill gaps": {"task": "feeds.tasks.fill_history", "schedule": 120.0},
     # Daily files appear at about 08:35 UTC of the next day, sometimes much later: asked for every hour.
     "confirm by the archive": {"task": "feeds.tasks.confirm_history", "schedule": 3600.0},
+    "remove drawings' files that a crash left": {"task": "canvas.tasks.sweep", "schedule": 6 * 3600.0},
 }
 
 DATA_START = ENV.data_start

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from canvas import outside as canvas
 from market.api import errors as api
 from udf import errors as udf
 from udf.urls import is_ours as is_datafeed
@@ -13,21 +16,28 @@ from udf.urls import is_ours as is_datafeed
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("market.api.urls")),
+    path("", include("canvas.urls")),
     path("", include("udf.urls")),
 ]
 
 
-# Where no view was reached, the datafeed and the API each still answer in their own form.
+# Where no view was reached, each protocol still answers in its own form.
+def _form_of(request: HttpRequest) -> ModuleType:
+    if canvas.is_ours(request):
+        return canvas
+    return udf if is_datafeed(request) else api
+
+
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    answer = udf.bad_request if is_datafeed(request) else api.bad_request
-    return answer(request, exception)
+    answer: HttpResponse = _form_of(request).bad_request(request, exception)
+    return answer
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    answer = udf.page_not_found if is_datafeed(request) else api.page_not_found
-    return answer(request, exception)
+    answer: HttpResponse = _form_of(request).page_not_found(request, exception)
+    return answer
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    answer = udf.server_error if is_datafeed(request) else api.server_error
-    return answer(request)
+    answer: HttpResponse = _form_of(request).server_error(request)
+    return answer

@@ -26,6 +26,7 @@ from market.domain.interval import Interval
 from market.domain.window import MINUTE_MS
 from market.live.keeper import Keeper
 from market.live.minutes import Minutes
+from market.live.outages import say_in_one_line
 from market.live.protocol import kline_frame
 from market.live.series import Series
 from market.live.socket import Socket
@@ -82,6 +83,7 @@ class Hub:
         return bool(self._tasks)
 
     def start(self) -> None:
+        say_in_one_line()
         loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("hub: listen", self._listen),
             ("hub: watch", self._watch),

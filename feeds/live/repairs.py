@@ -76,6 +76,8 @@ class Repairs:
 
     async def run(self) -> None:
         """Until cancelled. Returns only where there is no REST to ask."""
+        for case in self._cases.values():
+            case.in_hand = False  # begun in a run that ended before its time
         async with self._open_rest() as rest:
             if rest is None:
                 logger.warning("BINANCE_REST_URL is empty: minutes that the stream does not close are left to history")

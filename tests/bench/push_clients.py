@@ -5,7 +5,7 @@ each line of standard input, a number of closed bars that each socket is to get,
 they have come (or after ten seconds), and counting begins anew:
 
     deliveries   frames that came           closed, misplaced   closed bars, and those that came twice or out of order
-    seconds      from the first to the last frame               latencies   in seconds, a sample
+    seconds      from the first publication to the last frame   latencies   in seconds, a sample
 
 A frame's `volume` is the moment at which it was published, on the clock that all processes of a machine share.
 """
@@ -31,7 +31,9 @@ class Count:
 
     def __init__(self) -> None:
         self.deliveries = self.closed = self.misplaced = 0
-        self.first = self.last = 0.0
+        # Not when the first frame came: a server that is ahead of these readers has done half its work by then.
+        self.published = float("inf")
+        self.last = 0.0
         self.latencies: list[float] = []
 
         self.came = asyncio.Event()
@@ -48,19 +50,19 @@ class Count:
             "deliveries": self.deliveries,
             "closed": self.closed,
             "misplaced": self.misplaced,
-            "seconds": self.last - self.first,
+            "seconds": self.last - self.published,
             "latencies": self.latencies,
         }
 
     def take(self, text: str, newest: dict[str, int]) -> None:
         """One frame of one socket, whose newest closed bar of each symbol is `newest`."""
         now = time.monotonic()
-        if not self.deliveries:
-            self.first = now
         self.deliveries += 1
         self.last = now
         start = text.index('"volume":') + 9
-        late = now - float(text[start : text.index(",", start)])
+        published = float(text[start : text.index(",", start)])
+        self.published = min(self.published, published)
+        late = now - published
         if len(self.latencies) < _SAMPLE:
             self.latencies.append(late)
         elif (place := random.randrange(self.deliveries)) < _SAMPLE:

@@ -158,17 +158,20 @@ def burst(pusher: Pusher, tape: Tape) -> int:
 def measure(pusher: Pusher, sockets: int) -> dict[str, Any]:
     """Both loads; the figures of the burst are the best of three."""
     tape, readers = Tape(), Readers(pusher, sockets)
-    cpu = sum(pusher.process.cpu_times()[:2])
+    cpu = _cpu(pusher)
     expected = paced(pusher, tape)
     calm = readers.report(expected)
-    cpu = sum(pusher.process.cpu_times()[:2]) - cpu
-    peaks, lost = [], expected * sockets - calm["closed"]
+    cpu = _cpu(pusher) - cpu
+    burst_cpu = _cpu(pusher)
+    peaks, delivered, lost = [], 0, expected * sockets - calm["closed"]
     for _ in range(3):
         count = burst(pusher, tape)
         peak = readers.report(count)
         lost += count * sockets - peak["closed"]
         calm["misplaced"] += peak["misplaced"]
+        delivered += peak["deliveries"]
         peaks.append(peak["deliveries"] / peak["seconds"])
+    burst_cpu = _cpu(pusher) - burst_cpu
     readers.close()
     late = sorted(calm["latencies"])
     return {
@@ -179,9 +182,29 @@ def measure(pusher: Pusher, sockets: int) -> dict[str, Any]:
         "p99": late[len(late) * 99 // 100] * 1_000,
         "cpu": cpu / calm["deliveries"] * 1e6,
         "burst": max(peaks),
+        "burst_cpu": burst_cpu / delivered * 1e6,
         "lost": lost,
         "misplaced": calm["misplaced"],
     }
+
+
+def _cpu(pusher: Pusher) -> float:
+    """Seconds of processor time that its process has taken."""
+    times = pusher.process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _row(name: str, figures: dict[str, Any]) -> list[object]:
+    return [
+        f"{name}, {figures['sockets']}",
+        f"{figures['paced']:,.0f}/{figures['offered']:,}",
+        f"{figures['p50']:.1f}",
+        f"{figures['p99']:.1f}",
+        f"{figures['cpu']:.0f}",
+        f"{figures['burst']:,.0f}",
+        f"{figures['burst_cpu']:.0f}",
+        f"{figures['lost']}, {figures['misplaced']}",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -198,27 +221,24 @@ def _symbols() -> Iterator[None]:
 
 
 def test_fan_out(folder: Path) -> None:
-    rows, failures = [], []
+    rows: list[list[object]] = []
+    failures = []
     for sockets in (300, 1_000):
         with product(folder) as ours:
             mine = measure(ours, sockets)
         with bare(folder) as least:
             floor = measure(least, sockets)
-        # Where the readers are slower than both servers, the burst says nothing and the processor's time does.
+        # A burst reaches our readers socket by socket and the bare one's frame by frame, which costs these more: where
+        # they are the limit, it flatters the product. Processor time under the same paced load does not.
         ratio = min(mine["burst"] / floor["burst"], floor["cpu"] / mine["cpu"])
         met = ratio >= LEAST_RATIO and mine["lost"] == mine["misplaced"] == 0
-        for name, figures in ((ours.name, mine), (least.name, floor)):
-            rows.append([
-                name, sockets, f"{figures['paced']:,.0f} of {figures['offered']:,}", f"{figures['p50']:.1f}",
-                f"{figures['p99']:.1f}", f"{figures['cpu']:.0f}", f"{figures['burst']:,.0f}", figures["lost"],
-                figures["misplaced"],
-            ])  # fmt: skip
-        rows.append([f"ratio {ratio:.2f}, bound {LEAST_RATIO}, none lost: {verdict(met=met)}", *[""] * 8])
+        rows += [_row(ours.name, mine), _row(least.name, floor)]
+        rows.append([f"ratio {ratio:.2f}, bound {LEAST_RATIO}, none lost: {verdict(met=met)}", *[""] * 7])
         if not met:
             failures.append((sockets, ratio, mine))
     show(
-        f"(d) push to N sockets x {len(SYMBOLS)} symbols x {UPDATES_A_SECOND} Hz, one web process",
-        ["", "sockets", "deliveries/s", "p50 ms", "p99 ms", "CPU us each", "burst/s", "lost closed", "misplaced"],
+        f"(d) push to N sockets x {len(SYMBOLS)} symbols x {UPDATES_A_SECOND} Hz; us: processor time of the server",
+        ["", "deliveries/s", "p50 ms", "p99 ms", "us each", "burst/s", "us each", "lost, misplaced"],
         rows,
     )
     assert not failures

@@ -102,7 +102,16 @@ def _database(url: str) -> dict[str, Any]:
         "HOST": parts.pop("host", ""),
         "PORT": parts.pop("port", ""),
         # A server that does not answer within this time is away (HTTP 503), not slow.
-        "OPTIONS": {"connect_timeout": 2, "application_name": "klineproject", **parts},
+        # One that goes silent in the middle is noticed by TCP within half a minute, not within hours.
+        "OPTIONS": {
+            "connect_timeout": 2,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+            "application_name": "klineproject",
+            **parts,
+        },
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -83,8 +83,9 @@ class DebianPackages:
 
     @property
     def tree(self) -> Path:
-        """Where the packages are unpacked."""
-        return self.folder / f"{SUITE}-{RECIPE}"
+        """Where the packages are unpacked, by its one true name: by another name, through a link, the same tree would
+        look like a moved one and be made anew under the servers that run from it."""
+        return self.folder.resolve() / f"{SUITE}-{RECIPE}"
 
     def postgres(self) -> PostgresBinaries:
         """Return the unpacked PostgreSQL with timescaledb; downloads it the first time."""

@@ -105,7 +105,7 @@ def test_a_search_or_a_group_is_offered_or_the_chart_would_hang() -> None:
 
 def test_a_quote_is_the_day_and_its_change_since_the_day_before() -> None:
     before = (ms("2024-03-04"), 1.0, 2.0, 0.5, 60_000.1, 1.0, 1.0, 1.0, 1)
-    today = (ms("2024-03-05"), 60_000.1, 61_000.0, 59_000.0, 60_000.2, 7.5, 1.0, 1.0, 1)
+    today = (ms("2024-03-05"), 60_010.5, 61_000.0, 59_000.0, 60_000.2, 7.5, 1.0, 1.0, 1)
     quote = payloads.quote("BINANCE:btcusdt", BTC, [before, today])
     assert quote == {
         "s": "ok",
@@ -114,7 +114,7 @@ def test_a_quote_is_the_day_and_its_change_since_the_day_before() -> None:
             "lp": 60_000.2,
             "ch": 0.1,
             "chp": 0.0,
-            "open_price": 60_000.1,
+            "open_price": 60_010.5,
             "high_price": 61_000.0,
             "low_price": 59_000.0,
             "prev_close_price": 60_000.1,

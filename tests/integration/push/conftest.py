@@ -23,7 +23,10 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="session")
 def publisher() -> Iterator[Collector]:
     with collector() as one:
+        # Redis outlives a run of the tests, and the next run gives the same names again.
+        one.forget_tails()
         yield one
+        one.forget_tails()
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def encode(batch: CandleBatch, source: IntArray | int | None = None) -> memoryvi
     return stream.data
 
 
-def decode(stream: bytes, *, with_source: bool) -> tuple[CandleBatch, IntArray]:
+def decode(stream: bytes | memoryview, *, with_source: bool) -> tuple[CandleBatch, IntArray]:
     """The inverse of `encode`, for COPY ... TO STDOUT (FORMAT BINARY); sources are zeros where there are none."""
     row_type = _SOURCED_ROW if with_source else _PLAIN_ROW
     body = memoryview(stream)[len(_SIGNATURE) : -len(_TRAILER)]

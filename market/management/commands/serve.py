@@ -21,6 +21,10 @@ class Command(BaseCommand):
             "klineproject.asgi:application",
             host=options["host"],
             port=options["port"],
+            # Compressing each update for each socket costs twice as much as all the rest of a delivery.
+            ws_per_message_deflate=False,
+            # Beyond the protocol's 16 KiB, so that a longer message gets an error frame; far beyond, it is cut off.
+            ws_max_size=1 << 20,
             # The product logs what matters by itself; a line for each request would bury it.
             access_log=False,
             log_config=None,

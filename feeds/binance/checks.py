@@ -7,7 +7,7 @@ Rules, per row:
 - it opens on a whole minute and closes 59,999 ms later;
 - prices are finite and above zero; low <= open, close <= high;
 - volumes are finite and not negative; the takers' part of the volume is not above the whole;
-- the trade count is not negative.
+- the trade count is not negative and has at most 31 bits, as the column that keeps it.
 A minute without a trade (all prices the same, all volumes 0) keeps them.
 """
 
@@ -27,6 +27,8 @@ from market.domain.window import MINUTE_MS, TimeWindow
 # An open time above this is in microseconds: as milliseconds it would lie in the year 5138.
 MICROSECONDS_FROM: Final = 100_000_000_000_000
 CLOSE_OFFSET_MS: Final = MINUTE_MS - 1
+# A greater count would not be refused by the binary form of a row: it would wrap around.
+MOST_TRADES: Final = 2**31 - 1
 
 
 def open_milliseconds(times: IntArray) -> IntArray:
@@ -68,7 +70,8 @@ def check_rows(frame: CandleFrame, close_time: IntArray, *, first_row: int) -> N
     demand("high", frame.high, (frame.high >= frame.open) & (frame.high >= frame.close), "at least open and close")
     demand("low", frame.low, (frame.low <= frame.open) & (frame.low <= frame.close), "at most open and close")
     demand("taker_buy_volume", frame.taker_buy_volume, frame.taker_buy_volume <= frame.volume, "at most the volume")
-    demand("count", frame.trade_count, frame.trade_count >= 0, "a number of trades, zero or more")
+    counts = frame.trade_count
+    demand("count", counts, (counts >= 0) & (counts <= MOST_TRADES), "a number of trades, 0 to 2,147,483,647")
 
 
 def ordered_within(frame: CandleFrame, window: TimeWindow, *, first_row: int) -> CandleFrame:
@@ -103,8 +106,8 @@ def check_candle(candle: Candle) -> None:
     # bool is an int to isinstance, and a time of `true` must not pass.
     if type(candle.time) is not int or candle.time < 0 or candle.time % MINUTE_MS:
         raise BadCell(1, "t", str(candle.time), "the start of a minute (ms UTC)")
-    if type(candle.trade_count) is not int or candle.trade_count < 0:
-        raise BadCell(1, "n", str(candle.trade_count), "a number of trades, zero or more")
+    if type(candle.trade_count) is not int or not 0 <= candle.trade_count <= MOST_TRADES:
+        raise BadCell(1, "n", str(candle.trade_count), "a number of trades, 0 to 2,147,483,647")
     if type(candle.is_closed) is not bool:
         raise BadCell(1, "x", str(candle.is_closed), "true or false")
     if type(candle.symbol) is not str or not candle.symbol:

@@ -5,7 +5,7 @@ up to 15 significant digits is told apart from every other such text and prints 
 at most that many up to a quote volume of 9,999,999,999 with five decimals. A longer text (recorded daily rows have 17
 digits) is rounded in its 16th or 17th digit, by less than one part in 9,000,000,000,000,000: never more, never silently
 zero, and never in a leading digit.
-Counts and times are integers throughout; one beyond 64 bits refuses the file.
+Counts and times are integers throughout; a time beyond 64 bits or a count beyond 31 refuses the file.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ logger = logging.getLogger(__name__)
 # How often a unit is tried while the database is away, about five minutes, before the run gives up; the next run starts
 # where it was. Counted, not timed: a unit may have been at work for longer than that when the database goes away.
 DATABASE_ATTEMPTS: Final = 60
-# The archive has been weeks late with a daily file (binance-public-data#440). Where nobody else can be asked, a day
-# that it does not have counts as missing for good only after this time.
+# The archive has been weeks late with a daily file (binance-public-data#440). Where nobody else can tell (there is no
+# REST, or it no longer lists the symbol), a day that it does not have counts as missing for good only after this time.
 _ARCHIVE_LATE_DAYS: Final = 35
 
 
@@ -69,6 +69,10 @@ class Totals:
         self.conflicts += stored.conflicts
         self.files += 1 if size else 0
         self.bytes += size
+
+
+# What passes by itself, or takes the whole run with it if it does not.
+_PASSING: Final = (OperationalError, InterfaceError, BrokenProcessPool)
 
 
 class _StepFailed(Exception):
@@ -115,7 +119,7 @@ class Backfill:
     async def _attempt(self, unit: Unit) -> None:
         """One unit, again and again while the database is away or a worker process has died."""
         patiently = AsyncRetrying(
-            retry=retry_if_exception_type((OperationalError, InterfaceError, BrokenProcessPool)),
+            retry=retry_if_exception_type(_PASSING),
             wait=wait_random_exponential(multiplier=0.5, max=10),
             stop=stop_after_attempt(DATABASE_ATTEMPTS),
             before_sleep=before_sleep_log(logger, logging.WARNING),
@@ -144,23 +148,20 @@ class Backfill:
     async def _fill(self, unit: Unit) -> None:
         tried: set[Step] = set() if self._monthly_files else {MonthlyFile(unit.month)}
         today = day_of(self._exchange.now())
+        answered: set[dt.date] = set()
         while True:
             have = await self._destination.have(unit)
             steps = plan(unit.want, have, today=today, tried=tried, has_rest=self._exchange.rest is not None)
             if not steps:
                 break
-            await self._take(unit, steps, gaps(unit.want, have))
+            answered |= await self._take(unit, steps, gaps(unit.want, have))
             tried.update(steps)
-        exhausted = [day for day in gaps(unit.want, have) if self._is_final(day, today, tried)]
+        exhausted = [day for day in gaps(unit.want, have) if _is_final(day, today, tried, answered)]
         await self._destination.finish(unit, exhausted)
 
-    def _is_final(self, day: dt.date, today: dt.date, tried: set[Step]) -> bool:
-        if self._exchange.rest is not None:
-            return day < today and RestDay(day) in tried
-        return DailyFile(day) in tried and (today - day).days > _ARCHIVE_LATE_DAYS
-
-    async def _take(self, unit: Unit, steps: Sequence[Step], missing: Sequence[dt.date]) -> None:
-        """Take the steps at once; those that fail are raised together when all are done."""
+    async def _take(self, unit: Unit, steps: Sequence[Step], missing: Sequence[dt.date]) -> set[dt.date]:
+        """Take the steps at once; the days that REST has answered for. Steps that fail are raised together when all are
+        done."""
         results = await asyncio.gather(*(self._take_one(unit, step, missing) for step in steps), return_exceptions=True)
         failures = [result for result in results if isinstance(result, Exception)]
         for result in results:
@@ -168,50 +169,72 @@ class Backfill:
                 raise result
         if failures:
             raise ExceptionGroup("steps failed", failures)
+        return {
+            step.day for step, done in zip(steps, results, strict=True) if isinstance(step, RestDay) and done is True
+        }
 
-    async def _take_one(self, unit: Unit, step: Step, missing: Sequence[dt.date]) -> None:
+    async def _take_one(self, unit: Unit, step: Step, missing: Sequence[dt.date]) -> bool:
+        """Whether the source gave an answer that could be stored."""
         name = unit.symbol.name
-        match step:
-            case MonthlyFile(month):
-                await self._file(unit, monthly_path(name, month), month.window, Source.MONTHLY, missing)
-            case DailyFile(day):
-                await self._file(unit, daily_path(name, day), TimeWindow.of_day(day), Source.DAILY, [day])
-            case RestDay(day):
-                await self._rest_day(unit, day)
+        try:
+            match step:
+                case MonthlyFile(month):
+                    done = await self._file(unit, monthly_path(name, month), month.window, Source.MONTHLY, missing)
+                case DailyFile(day):
+                    done = await self._file(unit, daily_path(name, day), TimeWindow.of_day(day), Source.DAILY, [day])
+                case RestDay(day):
+                    done = await self._rest_day(unit, day)
+        except (_StepFailed, *_PASSING):
+            raise
+        except Exception as error:
+            # One symbol's trouble, as a bar that somebody's hand has put in the way, must not end the run of all.
+            logger.exception("%s %s: %s failed", name, unit.month, step)
+            raise _StepFailed(f"{type(error).__name__}: {error}") from error
         self._on_progress(self.totals)
+        return done
 
     async def _file(
         self, unit: Unit, path: str, window: TimeWindow, source: Source, missing: Sequence[dt.date]
-    ) -> None:
+    ) -> bool:
         try:
             file = await self._exchange.archive.fetch(path)
         except ExchangeError as error:
             await self._no_answer(unit, missing, error)
-            return
+            return False
         job = FileJob(unit.symbol.id, path, file.sha256, file.body, window, source)
         stored = await self._destination.take_file(unit, job)
         if stored.refusal:
             await self._destination.note(unit, missing, stored.refusal)
         self.totals.add(stored, file.size)
+        return not stored.refusal
 
-    async def _rest_day(self, unit: Unit, day: dt.date) -> None:
+    async def _rest_day(self, unit: Unit, day: dt.date) -> bool:
         assert self._exchange.rest is not None, "the plan has no such step without REST"  # noqa: S101
         span = await self._destination.missing(unit, day)
         if span is None:
-            return
+            return True
         try:
             frame = await self._exchange.rest.klines(unit.symbol.name, span)
         except ExchangeError as error:
             await self._no_answer(unit, [day], error)
-            return
+            return False
         job = FrameJob(unit.symbol.id, frame, Source.REST)
         self.totals.add(await self._destination.take_frame(unit, job))
+        return True
 
     async def _no_answer(self, unit: Unit, days: Sequence[dt.date], error: ExchangeError) -> None:
         """Write down why a source brought nothing; raise if that says nothing about what it has."""
         await self._destination.note(unit, days, str(error))
         if decide(error) is not Move.NEXT_TIER and not isinstance(error, UnknownSymbol):
             raise _StepFailed(str(error)) from error
+
+
+def _is_final(day: dt.date, today: dt.date, tried: set[Step], answered: set[dt.date]) -> bool:
+    """Whether nobody will have more of a day than is stored: it is over and REST has answered for it, or the archive
+    was asked so late that its file will not come any more."""
+    if day in answered:
+        return day < today
+    return DailyFile(day) in tried and (today - day).days > _ARCHIVE_LATE_DAYS
 
 
 @asynccontextmanager

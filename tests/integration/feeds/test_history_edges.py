@@ -13,6 +13,7 @@ from feeds.fakebinance.server import FakeExchange
 from market.domain.window import TimeWindow
 from market.models import LedgerDay, Symbol
 from tests.support.candles import ms
+from tests.support.database import query
 from tests.support.loading import Loader, days, entry_of, month, states_of
 
 LoadFrom = Callable[[FakeExchange], Loader]
@@ -174,3 +175,28 @@ def test_a_symbol_that_the_exchange_no_longer_lists_is_loaded_from_the_archive(
     exchange.requests.clear()
     loader.load(window, "GONEUSDT")
     assert loader.asked() == []
+
+
+def test_a_symbol_that_was_just_delisted_is_not_settled_before_its_last_files_are_due(
+    load_from: LoadFrom, exchange: FakeExchange
+) -> None:
+    """REST has forgotten it, and its last daily file is published only hours after the day's end."""
+    exchange.clock.set(int(dt.datetime.now(dt.UTC).timestamp() * 1_000))
+    loader = load_from(exchange)
+    Symbol.objects.create(name="GONEUSDT", is_tracked=True)
+    yesterday = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1))
+    loader.load(days(yesterday, yesterday), "GONEUSDT")
+    entry = entry_of("GONEUSDT", yesterday)
+    assert "-1121" in entry.note
+    assert (entry.state, entry.is_settled) == ("missing", False)
+
+
+def test_one_month_that_cannot_be_stored_does_not_keep_the_others(loader: Loader) -> None:
+    """A bar by somebody's hand, where no minute is, meets the bar that February's minutes bring."""
+    # BTCUSDT is the only symbol that there is.
+    query("INSERT INTO candle_1d SELECT '2024-02-03+00', 1, 1, 1, 1, 1, 1, 1, 1, id, 1 FROM market_symbol RETURNING 1")
+    done = loader.load(TimeWindow(FEBRUARY.start, month("2024-03").end), BTC)
+    assert done.failed == 1
+    assert "IntegrityError" in done.errors[0]
+    assert LedgerDay.objects.filter(day__month=3, state="archive").count() == 31
+    assert not LedgerDay.objects.filter(day__month=2, is_settled=True).exists()

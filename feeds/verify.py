@@ -42,7 +42,7 @@ async def verify(
     on_units: Callable[[Sequence[Unit]], None] = lambda _: None,
 ) -> list[Finding]:
     """Everything that is wrong with the finished days of these symbols (within `limits`, ms); with `repair` it is put
-    right as well. Units that the exchange gave no answer for are findings too."""
+    right as well. Units that the exchange gave no answer for, or that another worker has in hand, are findings too."""
     async with open_run() as (exchange, workers):
         end = day_start(day_of(exchange.now()))
         finished = TimeWindow(0, end) if limits is None else TimeWindow(0, end).intersect(limits)
@@ -58,6 +58,9 @@ async def verify(
         run = Backfill(exchange, comparison, monthly_files=not daily_files, on_progress=on_progress)
         totals = await run.run(units, at_once=units_at_once(exchange))
     unanswered = [Finding("", "unanswered", error) for error in totals.errors]
+    if totals.skipped:
+        what = f"{totals.skipped} months of symbols are being loaded by another worker; verify them again"
+        unanswered.append(Finding("", "not compared", what))
     return [*findings, *comparison.findings, *unanswered]
 
 

@@ -7,8 +7,9 @@ from asgiref.sync import async_to_sync
 
 from feeds.fakebinance.server import FakeExchange
 from feeds.verify import verify
-from market.domain.window import TimeWindow
+from market.domain.window import Month, TimeWindow
 from market.models import LedgerDay, Symbol
+from market.services.claims import month_claim, month_release
 from tests.support.database import query
 from tests.support.loading import Loader, days, month
 from tests.support.oracle import assert_ledger_agrees
@@ -94,3 +95,14 @@ def test_a_source_that_does_not_answer_is_a_finding(loaded: Loader, exchange: Fa
     exchange.faults.add("server_error", match={"kind": "archive.*"}, params={"status": 503})
     assert any("unanswered" in finding and "503" in finding for finding in findings(days("2024-02-01", "2024-02-02")))
     assert_ledger_agrees(BTC)
+
+
+def test_what_another_worker_has_in_hand_is_not_called_right(loaded: Loader) -> None:
+    february = Month(2024, 2)
+    symbol = Symbol.objects.get(name=BTC)
+    assert month_claim(symbol_id=symbol.id, month=february)
+    try:
+        assert any("1 months of symbols are being loaded by another worker" in finding for finding in findings())
+    finally:
+        month_release(symbol_id=symbol.id, month=february)
+    assert findings() == []

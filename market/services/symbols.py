@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
 from market.domain.listing import ListedSymbol
-from market.domain.window import to_datetime
+from market.domain.window import day_start, to_datetime
 from market.models import Symbol
 from market.services.ledger import days_expect_anew
 from market.signals import symbol_wish_changed
@@ -72,7 +73,8 @@ def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
     with transaction.atomic():
         Symbol.objects.bulk_create(new, ignore_conflicts=True)
         Symbol.objects.bulk_update(changed, _LISTED_FIELDS, batch_size=500)
-        for symbol in moved:
+        # By id, as everybody locks symbols: in another order, two writers could wait for each other.
+        for symbol in sorted(moved, key=lambda symbol: symbol.id):
             days_expect_anew(symbol=symbol)
     return len(new) + len(changed)
 
@@ -90,13 +92,10 @@ def symbol_track(*, name: str, backfill_from: dt.datetime | None = None, must_be
             if must_be_listed:
                 raise NotListed(name) if Symbol.objects.exclude(status="").exists() else ListNotLoaded
             symbol, _ = Symbol.objects.get_or_create(name=name)
-        reaches_back = backfill_from is not None and (
-            symbol.backfill_from is None or backfill_from < symbol.backfill_from
-        )
-        if symbol.is_tracked and not reaches_back:
+        start = symbol.backfill_from or to_datetime(day_start(settings.DATA_START))
+        if symbol.is_tracked and (backfill_from is None or backfill_from >= start):
             return symbol
-        if reaches_back or not symbol.is_tracked:
-            symbol.backfill_from = backfill_from if backfill_from is not None else symbol.backfill_from
+        symbol.backfill_from = backfill_from or symbol.backfill_from
         symbol.is_tracked = True
         symbol.save(update_fields=["is_tracked", "backfill_from", "updated_at"])
         _announce(symbol)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from market.domain.listing import ListedSymbol
 from market.domain.window import LATEST_MS, to_datetime
@@ -150,15 +150,17 @@ def test_untracking_is_announced_once(
     ("given", "wished", "kept"),
     [
         (None, None, None),
-        (None, "2024-03-01", "2024-03-01"),
+        (None, "2024-03-01", None),  # DATA_START is earlier
+        (None, "2023-03-01", "2023-03-01"),
         ("2024-03-01", None, "2024-03-01"),
         ("2024-03-01", "2024-04-01", "2024-03-01"),
         ("2024-03-01", "2024-02-01", "2024-02-01"),
     ],
 )
 def test_a_tracked_symbol_reaches_back_as_far_as_anyone_wished(
-    given: str | None, wished: str | None, kept: str | None
+    given: str | None, wished: str | None, kept: str | None, settings: Settings
 ) -> None:
+    settings.DATA_START = dt.date(2024, 1, 1)
     make_symbol(tracked=True, backfill_from=given and at(given))
     symbol_track(name="BTCUSDT", backfill_from=at(wished) if wished else None)
     assert Symbol.objects.get().backfill_from == (at(kept) if kept else None)

@@ -59,7 +59,7 @@ class Symbol(models.Model):
 
 
 class ArchiveFile(models.Model):
-    """An archive file that was loaded whole, or refused with the reason."""
+    """An archive file that was loaded, in its newest issue. Of one that was refused, the notes of its days tell."""
 
     path = models.CharField(max_length=255, unique=True)
     symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="files")
@@ -79,7 +79,7 @@ class LedgerDay(models.Model):
     """What is stored of one symbol on one UTC day, and how far it can be trusted.
 
     The four counts say which source each stored minute came from; `expected` is how many minutes the symbol lived on
-    that day. Only the ingest service writes them, in the transaction that writes the minutes.
+    that day. The service that stores minutes moves them, in the transaction that writes the minutes.
     """
 
     symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="days")

@@ -43,7 +43,9 @@ def chosen_symbols(names: Sequence[str]) -> list[Symbol]:
     found = {name: symbol_get(name) for name in names}
     unknown = [name for name, symbol in found.items() if symbol is None]
     if unknown:
-        raise CommandError(f"not known: {', '.join(unknown)} (manage.py sync_symbols reads the exchange's list)")
+        raise CommandError(
+            f"not known: {', '.join(unknown)} (the worker reads the exchange's list when it starts, then hourly)"
+        )
     return [symbol for symbol in found.values() if symbol is not None]
 
 

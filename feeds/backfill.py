@@ -72,7 +72,7 @@ class Totals:
 
 
 # What passes by itself, or takes the whole run with it if it does not.
-_PASSING: Final = (OperationalError, InterfaceError, BrokenProcessPool)
+PASSING: Final = (OperationalError, InterfaceError, BrokenProcessPool)
 
 
 class _StepFailed(Exception):
@@ -119,7 +119,7 @@ class Backfill:
     async def _attempt(self, unit: Unit) -> None:
         """One unit, again and again while the database is away or a worker process has died."""
         patiently = AsyncRetrying(
-            retry=retry_if_exception_type(_PASSING),
+            retry=retry_if_exception_type(PASSING),
             wait=wait_random_exponential(multiplier=0.5, max=10),
             stop=stop_after_attempt(DATABASE_ATTEMPTS),
             before_sleep=before_sleep_log(logger, logging.WARNING),
@@ -184,7 +184,7 @@ class Backfill:
                     done = await self._file(unit, daily_path(name, day), TimeWindow.of_day(day), Source.DAILY, [day])
                 case RestDay(day):
                     done = await self._rest_day(unit, day)
-        except (_StepFailed, *_PASSING):
+        except (_StepFailed, *PASSING):
             raise
         except Exception as error:
             # One symbol's trouble, as a bar that somebody's hand has put in the way, must not end the run of all.

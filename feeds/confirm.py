@@ -16,13 +16,14 @@ from typing import Final
 
 from channels.db import database_sync_to_async
 
-from feeds.backfill import open_run, units_at_once
+from feeds.backfill import PASSING, open_run, units_at_once
 from feeds.binance.endpoints import daily_path, file_name
 from feeds.binance.errors import ExchangeError, NotFound
 from feeds.storing import FileJob, store_file
 from market.domain.source import Source
 from market.domain.window import Month, TimeWindow, day_of
 from market.selectors.ledger import RecordedFile, days_to_confirm, recent_files
+from market.services.claims import confirm_runner_claim, confirm_runner_release
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,21 @@ class Confirmed:
     failed: int = 0
 
 
-async def history_confirm() -> Confirmed:
-    """Load the daily files of days that rest on the stream or REST, and the newer issue of any file that has one."""
+async def history_confirm() -> Confirmed | None:
+    """Load the daily files of days that rest on the stream or REST, and the newer issue of any file that has one.
+
+    None when another worker is at it: after a long load a run may outlast the schedule's hour, and runs that pile up
+    would take every thread of the worker.
+    """
+    if not await database_sync_to_async(confirm_runner_claim)():
+        return None
+    try:
+        return await _confirm()
+    finally:
+        await database_sync_to_async(confirm_runner_release)()
+
+
+async def _confirm() -> Confirmed:
     done = Confirmed()
     async with open_run() as (exchange, workers):
         today = day_of(exchange.now())
@@ -90,6 +104,11 @@ async def _unavailable(done: Confirmed) -> AsyncIterator[None]:
         done.failed += 1
     except ExchangeError as error:
         logger.warning("left for the next time: %s", error)
+        done.failed += 1
+    except PASSING:
+        raise
+    except Exception:
+        logger.exception("one file cannot be stored; the others can")
         done.failed += 1
 
 

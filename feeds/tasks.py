@@ -56,6 +56,9 @@ def fill_history() -> None:
 def confirm_history() -> None:
     """Daily files of days that rest on the stream or REST, and files published anew."""
     done = asyncio.run(history_confirm())
+    if done is None:
+        logger.debug("another worker is confirming")
+        return
     logger.info(
         "confirmation: %d days by their daily files, %d files published anew, %d not to be had",
         done.days,

@@ -1,4 +1,4 @@
-"""Who loads what: one worker at a time for each symbol's month, and one at a time for the whole list.
+"""Who loads what: one worker at a time for each symbol's month, one for the whole list, one for its confirmation.
 
 Claims only save double work. Two workers that load the same month all the same store it once: see
 `market.services.candles`.
@@ -15,6 +15,7 @@ from market.store import claims
 _MONTHS: Final = 1 << 60
 _RUNNERS: Final = 2 << 60
 HISTORY_RUNNER: Final = _RUNNERS + 1
+CONFIRM_RUNNER: Final = _RUNNERS + 2
 
 
 def month_claim(*, symbol_id: int, month: Month) -> bool:
@@ -33,6 +34,15 @@ def history_runner_claim() -> bool:
 
 def history_runner_release() -> None:
     claims.release(HISTORY_RUNNER)
+
+
+def confirm_runner_claim() -> bool:
+    """Become the worker that confirms by the archive what is stored; False when there is one already."""
+    return claims.claim(CONFIRM_RUNNER)
+
+
+def confirm_runner_release() -> None:
+    claims.release(CONFIRM_RUNNER)
 
 
 def _month_key(symbol_id: int, month: Month) -> int:

@@ -12,13 +12,15 @@ from market.domain.source import Source
 from market.domain.window import DAY_MS, Month, TimeWindow, day_of
 from market.models import ArchiveFile, Symbol
 from market.services.candles import candles_ingest
+from market.services.claims import confirm_runner_claim, confirm_runner_release
+from tests.support.database import query
 from tests.support.loading import Loader, days, entry_of, month
 
 BTC = "BTCUSDT"
 WEEK = days("2024-04-03", "2024-04-09")
 
 
-def confirm() -> Confirmed:
+def confirm() -> Confirmed | None:
     return async_to_sync(history_confirm)()
 
 
@@ -75,6 +77,24 @@ def test_a_file_published_anew_is_loaded_again(loader: Loader, exchange: FakeExc
     exchange.requests.clear()
     assert confirm() == Confirmed()
     assert exchange.requests.count("archive.zip") == 0, "the checksum alone shows that nothing is new"
+
+
+def test_only_one_worker_confirms_at_a_time(loader: Loader, exchange: FakeExchange) -> None:
+    store_by(Source.REST, exchange, days("2024-04-09", "2024-04-09"))
+    assert confirm_runner_claim()
+    try:
+        assert confirm() is None
+    finally:
+        confirm_runner_release()
+    assert confirm() == Confirmed(days=1)
+
+
+def test_a_day_that_cannot_be_stored_does_not_keep_the_others(loader: Loader, exchange: FakeExchange) -> None:
+    """A bar by somebody's hand, of a day whose minutes were deleted by hand."""
+    store_by(Source.REST, exchange, days("2024-04-08", "2024-04-09"))
+    assert query("DELETE FROM candle_1m WHERE time >= '2024-04-08+00' AND time < '2024-04-09+00' RETURNING 1")
+    assert confirm() == Confirmed(days=1, failed=1)
+    assert entry_of(BTC, "2024-04-09").state == "archive"
 
 
 def test_a_file_name_tells_what_it_stands_for() -> None:

@@ -101,6 +101,9 @@ class StreamLink:
         # A quiet market brings no candle: the old connection is then left after a while without one.
         patience_s = None if current is None else self._timing.silence_s
         await _first_of(task, candidate.delivering.wait(), timeout_s=patience_s)
+        if patience_s is not None and not candidate.delivering.is_set() and self.expects_data(patience_s):
+            # Accepted, silent, and the market is not: what still delivers is not given away for it.
+            await self._stop(candidate)
         if task.done():
             self._backoff.fail()
             return current if current in self._running else None

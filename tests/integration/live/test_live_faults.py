@@ -139,3 +139,20 @@ def test_a_connection_is_replaced_before_the_exchange_cuts_it(staging: Staging, 
     assert first.closed_by_exchange is False
     assert first.closed_ms is not None
     assert first.closed_ms >= second.opened_ms, "the old one went before the new one was up"
+
+
+def test_a_connection_that_delivers_is_not_left_for_one_that_is_silent(staging: Staging, monkeypatch: Any) -> None:
+    from dataclasses import replace
+
+    from feeds.binance.connection import StreamTiming
+    from feeds.live import collector
+
+    monkeypatch.setattr(collector, "StreamTiming", lambda: replace(StreamTiming(), rotate_s=120.0))
+    with staging(["BTCUSDT"], faults=(Fault("silence", match={"connection": "2"}),)) as stage:
+        stage.collector()
+        eventually(lambda: len(stage.exchange.connections.records()) > 3, within=60)
+        first, second, third, *_ = stage.exchange.connections.records()
+    assert second.closed_ms is not None
+    assert second.closed_ms <= third.opened_ms, "the silent one was kept"
+    assert first.closed_ms is not None
+    assert first.closed_ms >= third.opened_ms, "the one that delivered went before another did"

@@ -35,6 +35,7 @@ from feeds.exchange import Exchange, open_exchange
 from feeds.plan import DailyFile, MonthlyFile, RestDay, Step, gaps, plan
 from feeds.processes import WorkerPool
 from feeds.storing import FileJob, FrameJob, Stored
+from market.domain.ledger import expected_minutes
 from market.domain.source import Source
 from market.domain.window import TimeWindow, day_of
 from market.services.claims import month_claim, month_release
@@ -156,7 +157,7 @@ class Backfill:
                 break
             answered |= await self._take(unit, steps, gaps(unit.want, have))
             tried.update(steps)
-        exhausted = [day for day in gaps(unit.want, have) if _is_final(day, today, tried, answered)]
+        exhausted = [day for day in gaps(unit.want, have) if _is_final(unit, day, today, tried, answered)]
         await self._destination.finish(unit, exhausted)
 
     async def _take(self, unit: Unit, steps: Sequence[Step], missing: Sequence[dt.date]) -> set[dt.date]:
@@ -229,9 +230,11 @@ class Backfill:
             raise _StepFailed(str(error)) from error
 
 
-def _is_final(day: dt.date, today: dt.date, tried: set[Step], answered: set[dt.date]) -> bool:
+def _is_final(unit: Unit, day: dt.date, today: dt.date, tried: set[Step], answered: set[dt.date]) -> bool:
     """Whether nobody will have more of a day than is stored: it is over and REST has answered for it, or the archive
-    was asked so late that its file will not come any more."""
+    was asked so late that its file will not come any more. A day that the unit wants a part of stays open."""
+    if TimeWindow.of_day(day).intersect(unit.want).minutes < expected_minutes(day, unit.symbol.life):
+        return False
     if day in answered:
         return day < today
     return DailyFile(day) in tried and (today - day).days > _ARCHIVE_LATE_DAYS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Sum
@@ -14,7 +14,7 @@ from market.domain.ledger import DayEntry
 from market.domain.source import DayState
 from market.domain.window import MINUTE_MS, Month, TimeWindow, day_start
 from market.models import ArchiveFile, LedgerDay, Symbol
-from market.store import ledger
+from market.store import audit, ledger
 
 _STORED = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
 
@@ -48,9 +48,19 @@ def wanted_window(symbol: Symbol, now: int) -> TimeWindow:
 
 
 def ledger_days(*, symbol: Symbol, window: TimeWindow) -> dict[dt.date, DayEntry]:
-    """The entries of the days in the window that have one."""
-    found = ledger.read_days([(symbol.id, day) for day in window.days()])
-    return {day: entry for (_, day), entry in found.items()}
+    """The entries of the days in the window that have one.
+
+    Of a day that the window cuts, `rows` counts the minutes inside the window: those that the stream has stored after
+    its end must not stand in for others that are missing before it.
+    """
+    days = window.days()
+    found = ledger.read_days([(symbol.id, day) for day in days])
+    entries = {day: entry for (_, day), entry in found.items()}
+    for day in {*days[:1], *days[-1:]} & entries.keys():
+        part = TimeWindow.of_day(day).intersect(window)
+        if part.minutes < entries[day].expected:
+            entries[day] = replace(entries[day], rows=audit.count_minutes(symbol.id, part).get(day, {}))
+    return entries
 
 
 def stored_days(symbol_id: int) -> tuple[dt.date, dt.date] | None:

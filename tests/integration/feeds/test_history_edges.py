@@ -10,8 +10,11 @@ from pytest_django import Settings
 
 from feeds.fakebinance.listings import CATALOGUE, Listing
 from feeds.fakebinance.server import FakeExchange
+from market.domain.batch import CandleBatch
+from market.domain.source import Source
 from market.domain.window import TimeWindow
 from market.models import LedgerDay, Symbol
+from market.services.candles import candles_ingest
 from tests.support.candles import ms
 from tests.support.database import query
 from tests.support.loading import Loader, days, entry_of, month, states_of
@@ -200,3 +203,21 @@ def test_one_month_that_cannot_be_stored_does_not_keep_the_others(loader: Loader
     assert "IntegrityError" in done.errors[0]
     assert LedgerDay.objects.filter(day__month=3, state="archive").count() == 31
     assert not LedgerDay.objects.filter(day__month=2, is_settled=True).exists()
+
+
+def test_minutes_after_the_window_do_not_hide_those_missing_in_it(loader: Loader, exchange: FakeExchange) -> None:
+    """As on every day that is not over: what lies before the collectors' own minutes is asked for at once."""
+    live = TimeWindow(ms("2024-04-10T04:00"), ms("2024-04-10T12:00"))
+    batch = CandleBatch.of(Symbol.objects.get(name=BTC).id, exchange.published(BTC, live).frame())
+    candles_ingest(batch=batch, source=Source.LIVE)
+    loader.load(TimeWindow(ms("2024-04-10"), live.start), BTC)
+    loader.assert_truth(TimeWindow(ms("2024-04-10"), live.end), BTC)
+
+
+def test_a_day_of_which_a_part_was_wanted_is_not_settled(loader: Loader, exchange: FakeExchange) -> None:
+    exchange.faults.add("day_absent", params={"days": ["2024-04-09"]})
+    day = days("2024-04-09", "2024-04-09")
+    loader.load(TimeWindow(day.start, ms("2024-04-09T23:55")), BTC)
+    assert not entry_of(BTC, "2024-04-09").is_settled
+    loader.load(day, BTC)
+    assert entry_of(BTC, "2024-04-09").is_settled

@@ -46,4 +46,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, status: int, text: str) -> HttpResponse:
     body = orjson.dumps(failure_body(request.path_info, text))
-    return HttpResponse(body, status=status, content_type="application/json")
+    # No middleware adds the length where one of them has failed.
+    headers = {"Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, headers=headers, content_type="application/json")

@@ -1,7 +1,8 @@
 """Services and database for all tests.
 
 The services come from DATABASE_URL and REDIS_URL, or else from a private instance of this checkout (`test`, or the one
-that KLINE_INSTANCE names), which is started here if it does not run. The schema comes from the migrations, so the
+that KLINE_INSTANCE names), which is started here if it does not run; where tests run in several processes at once, each
+has an instance of its own. The schema comes from the migrations, so the
 test database is a real TimescaleDB.
 """
 
@@ -21,7 +22,10 @@ def _provide_services() -> None:
     """Before anything reads the settings: they need both addresses."""
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         return
-    Instance(os.environ.setdefault("KLINE_INSTANCE", "test")).up()
+    name = os.environ.get("KLINE_INSTANCE", "test")
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    os.environ["KLINE_INSTANCE"] = f"{name}-{worker}" if worker and not name.endswith(f"-{worker}") else name
+    Instance(os.environ["KLINE_INSTANCE"]).up()
 
 
 _provide_services()

@@ -46,8 +46,8 @@ logger = logging.getLogger(__name__)
 _REPORT_S: Final = 2.0
 _AGAIN_S: Final = 1.0
 # Stopping: the parts of 10 s that each step may take.
-_FLUSH_S: Final = 4.0
-_SEND_S: Final = 1.5
+_FLUSH_S: Final = 3.5
+_SEND_S: Final = 1.0
 _LEAVE_S: Final = 1.5
 # A symbol is streamed from shortly before its first minute until its last one is surely confirmed.
 _MARGIN_MS: Final = 15 * MINUTE_MS
@@ -133,7 +133,7 @@ class Collector:
         await _within(_SEND_S, self._outlet.flush())
         await _within(_SEND_S, report_forget(self._redis, self.id))
         await _within(_LEAVE_S, self._leases.leave())
-        self.is_closed = all([await self._storing.close(), await self._watching.close()])
+        self.is_closed = all(await asyncio.gather(self._storing.close(), self._watching.close()))
         await _within(_SEND_S, self._redis.aclose())
 
     async def _keep(self) -> None:

@@ -63,6 +63,7 @@ class Outlet:
         else:
             self._forming[candle.symbol] = candle
         self._dirty.add(candle.symbol)
+        self._gone.discard(candle.symbol)
         self._news.set()
 
     def forget(self, symbols: Iterable[str]) -> None:
@@ -108,7 +109,7 @@ class Outlet:
         except Exception as error:  # noqa: BLE001  (whatever ails Redis must not stop the collector)
             self._take_back(closed, forming)
             self._dirty |= {*dirty, *self._symbols()}
-            self._gone |= gone
+            self._gone |= gone - self._dirty
             self._news.set()
             if not self._is_away:
                 logger.warning("Redis does not take what is live (%s): it is sent later", type(error).__name__)

@@ -148,3 +148,22 @@ async def test_in_whatever_weather_each_closed_candle_goes_out_once_and_in_order
         assert [entry for entry in sent if entry.is_closed] == closed
         assert [entry.time for entry in sent] == sorted(entry.time for entry in sent)
         assert [entry.trade_count for entry in sent] == sorted(entry.trade_count for entry in sent)
+
+
+async def test_a_symbol_that_comes_back_at_once_keeps_its_tail(bench: Bench) -> None:
+    bench.outlet.forget(["A"])
+    bench.outlet.put(candle("A", 1, 1))
+    assert await bench.outlet.flush()
+    assert "A" in bench.redis.entries
+
+
+async def test_a_symbol_that_comes_back_while_redis_is_away_keeps_its_tail(bench: Bench) -> None:
+    bench.redis.is_away = True
+    bench.live = {"B"}
+    bench.outlet.forget(["A"])
+    assert not await bench.outlet.flush()
+    bench.live = {"A", "B"}
+    assert not await bench.outlet.flush()
+    bench.redis.is_away = False
+    assert await bench.outlet.flush()
+    assert "A" in bench.redis.entries

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -80,7 +81,7 @@ class Follower:
             leave_at = time.monotonic() + self._dice.uniform(0.2, 1.8) * self._leaves_every_s
         while not self._stopping.is_set():
             if time.monotonic() >= leave_at:
-                link.socket.close()
+                link.socket.shutdown(socket.SHUT_RDWR)
                 return
             try:
                 frame = json.loads(link.recv(timeout=_LOOK_S))

@@ -12,21 +12,9 @@ _CANVAS: Final = re.compile(r"/canvas(?:/|\Z)")
 _STORAGE: Final = re.compile(r"/1\.[01](?:/|\Z)")
 
 
-def is_our_path(path: str) -> bool:
-    """Whether the address is one of saved drawings."""
-    return any(pattern.match(path) for pattern in (_CANVAS, _STORAGE))
-
-
 def is_ours(request: HttpRequest) -> bool:
     """Whether a request is about saved drawings."""
-    return is_our_path(request.path_info)
-
-
-def failure_body(path: str, text: str) -> dict[str, Any]:
-    """A failure in the form of the protocol that the address belongs to."""
-    if _STORAGE.match(path):
-        return {"status": "error", "message": text}
-    return {"success": False, "data": None, "error": text}
+    return any(pattern.match(request.path_info) for pattern in (_CANVAS, _STORAGE))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -45,7 +33,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, status: int, text: str) -> HttpResponse:
-    body = orjson.dumps(failure_body(request.path_info, text))
+    if _STORAGE.match(request.path_info):
+        answer: dict[str, Any] = {"status": "error", "message": text}
+    else:
+        answer = {"success": False, "data": None, "error": text}
+    body = orjson.dumps(answer)
     # No middleware adds the length where one of them has failed.
     headers = {"Content-Length": str(len(body))}
     return HttpResponse(body, status=status, headers=headers, content_type="application/json")

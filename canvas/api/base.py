@@ -14,9 +14,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from canvas.api.bodies import MAX_BODY_BYTES
 from canvas.api.errors import BodyTooLarge, LengthRequired
 from canvas.errors import Invalid
-from canvas.intake import MAX_BODY_BYTES
 from canvas.json_text import Member
 from canvas.models import MAX_OWNER
 from canvas.names import checked

@@ -12,9 +12,9 @@ from rest_framework.parsers import BaseParser
 
 from canvas.api.errors import BodyTooLarge
 from canvas.errors import Invalid
-from canvas.intake import MAX_BODY_BYTES
 from canvas.json_text import Member, NotAnObject, members
 
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 _MAX_FIELDS: Final = 100
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -234,6 +234,24 @@ def test_a_body_beyond_the_limit_is_refused_by_its_length(server: WebServer, lin
     status, body = answer(raw)
     assert status == 413
     assert_failure(line, body)
+
+
+@pytest.mark.parametrize("path", ["/canvas/save", "/1.1/charts"])
+def test_whoever_sends_a_hundred_megabytes_all_the_same_is_refused_and_the_server_lives(
+    server: WebServer, path: str
+) -> None:
+    mebibytes = 100
+
+    def body() -> Iterator[bytes]:
+        for _ in range(mebibytes):
+            yield b"x" * (1 << 20)
+
+    headers = {"content-type": "application/json", "content-length": str(mebibytes << 20)}
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+        reply = client.post(path, content=body(), headers=headers)
+        assert reply.status_code == 413
+        assert_failure(path, reply.json())
+        assert client.get("/canvas/list?symbol=X").status_code == 200
 
 
 def test_a_body_at_the_limit_is_saved_and_one_byte_more_is_not(page: Page) -> None:

@@ -29,11 +29,16 @@ class ExchangeClock:
         self.speed = speed
         self._monotonic = monotonic
         self._at_ms = start_ms()
-        self._at_s = monotonic()
+        self._made_s = self._at_s = monotonic()
         self.is_known = False
 
     def now(self) -> int:
         return self._at_ms + int((self._monotonic() - self._at_s) * SECOND_MS * self.speed)
+
+    def elapsed(self) -> int:
+        """Milliseconds since the clock was made, at the exchange's pace: for durations, since `now` may be turned in
+        between."""
+        return int((self._monotonic() - self._made_s) * SECOND_MS * self.speed)
 
     def tell(self, server_ms: int) -> None:
         """The exchange was asked for its time and said this."""

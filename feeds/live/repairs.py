@@ -154,7 +154,7 @@ class Repairs:
 
     async def _keep_time(self, rest: Rest) -> None:
         while True:
-            asked = self._clock.now()
+            asked = self._clock.elapsed()
             try:
                 server_ms = await rest.server_time()
             except ExchangeError as error:
@@ -162,5 +162,5 @@ class Repairs:
                 await asyncio.sleep(1.0)
                 continue
             # Told half-way between question and answer.
-            self._clock.tell(server_ms + (self._clock.now() - asked) // 2)
+            self._clock.tell(server_ms + (self._clock.elapsed() - asked) // 2)
             await asyncio.sleep(_CLOCK_EVERY_S)

@@ -106,3 +106,20 @@ async def test_a_minute_that_rest_passes_over_again_and_again_is_left_to_history
     await bench.until(lambda: bench.minutes.confirmed > T0 + MINUTE_MS)
     asked = [window for _, window in bench.exchange.asked if T0 + MINUTE_MS in window]
     assert len(asked) >= 3
+
+
+async def test_an_event_between_question_and_answer_does_not_spoil_the_exchanges_time() -> None:
+    """This machine's clock is hours ahead; the first frame of the stream comes while REST is asked for the time."""
+    stage = Bench(Exchange(0), T0)
+    stage.clock = ExchangeClock(monotonic=lambda: 0.0, start_ms=lambda: T0 + 200 * MINUTE_MS)
+    stage.repairs = Repairs(stage.book, stage.clock, open_rest=stage._rest)
+    answered = asyncio.Event()
+
+    async def server_time() -> int:
+        stage.clock.hear(T0)
+        answered.set()
+        return T0
+
+    stage.exchange.server_time = server_time  # type: ignore[method-assign]
+    await stage.until(answered.is_set)
+    assert stage.clock.now() == T0

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 import reprlib
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from rest_framework import serializers
 
 from market.domain.interval import Interval
 from market.domain.window import EARLIEST_MS, LATEST_MS, from_datetime
-from market.models import Collector, CollectorShard
+from market.models import Collector, CollectorShard, CollectorWish
 from market.selectors.ledger import HistoryProgress
 from market.selectors.live import LiveSymbol
 
@@ -89,6 +90,22 @@ def is_name(text: str) -> bool:
     )
 
 
+class WordField(serializers.Field[str, object, str, Any]):
+    """One of a few words, exactly as it is written."""
+
+    def __init__(self, *, words: Sequence[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.words = words
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str) or data not in self.words:
+            raise serializers.ValidationError(f"expected one of {', '.join(self.words)}, not {reprlib.repr(data)}")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
 class MillisecondsField(serializers.Field[dt.datetime, object, int, Any]):
     """A moment, as milliseconds UTC. Only for answers."""
 
@@ -116,6 +133,12 @@ class SymbolWish(serializers.Serializer[Any]):
 
     symbol = SymbolNameField()
     backfill_from = WholeNumberField(least=EARLIEST_MS, greatest=LATEST_MS - 1, default=None, allow_null=True)
+
+
+class CollectorsAction(serializers.Serializer[Any]):
+    """Body of POST /api/collectors."""
+
+    action = WordField(words=("restart", "shutdown", "start"))
 
 
 class KlineOut(serializers.Serializer[Any]):
@@ -193,3 +216,11 @@ class CollectorOut(serializers.Serializer[Collector]):
     connections = serializers.IntegerField()
     symbols = serializers.IntegerField()
     shards = serializers.SlugRelatedField[CollectorShard](many=True, read_only=True, slug_field="number")
+
+
+class CollectorWishOut(serializers.Serializer[CollectorWish]):
+    """What is wanted of all collectors; `generation` counts the restarts that were wished for."""
+
+    is_running = serializers.BooleanField()
+    generation = serializers.IntegerField()
+    updated_at = MillisecondsField()

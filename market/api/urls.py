@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 
-from market.api.views import KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
+from market.api.views import CollectorsView, KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
 
 urlpatterns: list[URLPattern] = [
     path("klines/<str:symbol>", KlinesView.as_view()),
     path("symbols", SymbolsView.as_view()),
     path("symbols/<str:symbol>", SymbolView.as_view()),
+    path("collectors", CollectorsView.as_view()),
     path("status", StatusView.as_view()),
     # Last: what no route above takes is answered here, and not with Django's page.
     re_path("", NothingHereView.as_view()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404
@@ -15,15 +15,32 @@ from rest_framework.views import APIView
 from market.api.errors import LengthRequired, UnknownSymbol
 from market.api.lookup import symbol_id_of
 from market.api.parsing import SmallJSONParser
-from market.api.serializers import CollectorOut, HistoryOut, KlinesQuery, LiveOut, SymbolOut, SymbolWish, is_name
+from market.api.serializers import (
+    CollectorOut,
+    CollectorsAction,
+    CollectorWishOut,
+    HistoryOut,
+    KlinesQuery,
+    LiveOut,
+    SymbolOut,
+    SymbolWish,
+    is_name,
+)
 from market.domain.bar import BarRow
 from market.domain.decimals import net_volume
 from market.domain.window import to_datetime
 from market.selectors.candles import klines_live
 from market.selectors.ledger import history_progress
-from market.selectors.live import live_status
+from market.selectors.live import collectors_alive, live_status
 from market.selectors.symbols import symbols_tracked
+from market.services.collectors import collectors_restart, collectors_shutdown, collectors_start
 from market.services.symbols import symbol_track, symbol_untrack
+
+_COLLECTORS_ACTIONS: Final = {
+    "restart": collectors_restart,
+    "shutdown": collectors_shutdown,
+    "start": collectors_start,
+}
 
 
 def wall_clock() -> int:
@@ -105,6 +122,19 @@ class SymbolView(ApiView):
         if untracked is None:
             raise UnknownSymbol(symbol.upper())
         return Response(SymbolOut(untracked).data)
+
+
+class CollectorsView(ApiView):
+    """GET: the collectors that are alive. POST: what all of them shall do."""
+
+    def get(self, request: Request) -> Response:
+        return Response([CollectorOut(collector).data for collector in collectors_alive()])
+
+    def post(self, request: Request) -> Response:
+        body = CollectorsAction(data=request.data)
+        body.is_valid(raise_exception=True)
+        wish = _COLLECTORS_ACTIONS[body.validated_data["action"]]()
+        return Response(CollectorWishOut(wish).data)
 
 
 class StatusView(ApiView):

@@ -95,26 +95,30 @@ def collector_leave(*, collector: UUID) -> None:
         Collector.objects.filter(Q(id=collector) | Q(seen_at__lt=Now() - _FORGOTTEN)).delete()
 
 
-def collectors_restart() -> None:
-    """Wish that every collector starts anew; one that stands still runs again."""
-    _wish(is_running=True, generation=F("generation") + 1)
+def collectors_restart() -> CollectorWish:
+    """Wish that every collector starts anew; one that stands still runs again. The wish as it is now."""
+    return _wish(is_running=True, generation=F("generation") + 1)
 
 
-def collectors_shutdown() -> None:
-    """Wish that every collector stands still: it stores what it has, gives its shards back and waits."""
-    _wish(is_running=False)
+def collectors_shutdown() -> CollectorWish:
+    """Wish that every collector stands still: it stores what it has, gives its shards back and waits. The wish as it
+    is now."""
+    return _wish(is_running=False)
 
 
-def collectors_start() -> None:
-    """Wish that collectors run."""
-    _wish(is_running=True)
+def collectors_start() -> CollectorWish:
+    """Wish that collectors run. The wish as it is now."""
+    return _wish(is_running=True)
 
 
-def _wish(**values: object) -> None:
+def _wish(**values: object) -> CollectorWish:
     with transaction.atomic():
         CollectorWish.objects.get_or_create(id=1)
         CollectorWish.objects.filter(id=1).update(**values, updated_at=Now())
+        # Read under the row's lock: another's wish cannot come between.
+        wish = CollectorWish.objects.get(id=1)
         transaction.on_commit(lambda: collector_wish_changed.send(sender=CollectorWish))
+    return wish
 
 
 def _make_shards(count: int) -> None:

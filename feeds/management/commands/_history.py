@@ -25,11 +25,12 @@ _LINE_EVERY_S: Final = 5.0
 
 def add_history_arguments(parser: CommandParser) -> None:
     parser.add_argument("symbols", nargs="*", metavar="SYMBOL", help="default: all tracked symbols")
-    parser.add_argument("--from", dest="first", type=_day, metavar="YYYY-MM-DD", help="first day (UTC)")
-    parser.add_argument("--to", dest="last", type=_day, metavar="YYYY-MM-DD", help="last day (UTC), inclusive")
+    parser.add_argument("--from", dest="first", type=day_argument, metavar="YYYY-MM-DD", help="first day (UTC)")
+    parser.add_argument("--to", dest="last", type=day_argument, metavar="YYYY-MM-DD", help="last day (UTC), inclusive")
 
 
-def _day(text: str) -> dt.date:
+def day_argument(text: str) -> dt.date:
+    """A day of the command line, as `type` of an argument."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:

@@ -17,12 +17,9 @@ run: .venv ## the product against the real exchange; Ctrl-C stops everything
 demo: .venv ## the product against the exchange double; Ctrl-C stops everything
 	$(call serve,demo,Procfile.demo,$(DEMO))
 
-# Each process of tests brings services of its own; on a server that was given they would be in each other's way.
-PARALLEL = $(if $(DATABASE_URL)$(REDIS_URL),,--numprocesses auto --maxprocesses 4 --dist loadfile)
-
 test: .venv ## all tests (ARGS="-k name" for some)
 	$(LOCAL) up test
-	$(call INSTANCE,test) $(BIN)/pytest $(PARALLEL) $(ARGS)
+	$(call INSTANCE,test) $(BIN)/pytest $(ARGS)
 
 check: .venv ## format, lint, types, import rules, migrations
 	$(LOCAL) up test

@@ -19,6 +19,6 @@ urlpatterns: list[URLPattern] = [
     path("1.1/chart_templates", storage.ChartTemplatesView.as_view()),
     path("1.1/drawings", storage.DrawingsView.as_view()),
     # Last: what no route above takes is answered here, in the form of its neighbours, and not with Django's page.
-    re_path(r"(?s)^canvas(?:/.*)?$", canvases.NothingHereView.as_view()),
-    re_path(r"(?s)^1\.[01](?:/.*)?$", storage.NothingHereView.as_view()),
+    re_path(r"^canvas(?:/|$)", canvases.NothingHereView.as_view()),
+    re_path(r"^1\.[01](?:/|$)", storage.NothingHereView.as_view()),
 ]

@@ -131,6 +131,7 @@ class Backfill:
         except* _StepFailed as failures:
             self.totals.failed += 1
             self.failed.add(unit)
+            await self._destination.abandon(unit)
             reason = "; ".join(sorted({str(failure) for failure in failures.exceptions}))
             self.totals.errors.append(f"{unit.symbol.name} {unit.month}: {reason}")
             logger.warning("%s %s is left for later: %s", unit.symbol.name, unit.month, reason)

@@ -43,8 +43,9 @@ class Confirmed:
     failed: int = 0
 
 
-async def history_confirm() -> Confirmed | None:
-    """Load the daily files of days that rest on the stream or REST, and the newer issue of any file that has one.
+async def history_confirm(*, reissues: bool = True) -> Confirmed | None:
+    """Load the daily files of days that rest on the stream or REST and, with `reissues`, the newer issue of any recent
+    file that has one.
 
     None when another worker is at it: after a long load a run may outlast the schedule's hour, and runs that pile up
     would take every thread of the worker.
@@ -52,17 +53,19 @@ async def history_confirm() -> Confirmed | None:
     if not await database_sync_to_async(confirm_runner_claim)():
         return None
     try:
-        return await _confirm()
+        return await _confirm(reissues=reissues)
     finally:
         await database_sync_to_async(confirm_runner_release)()
 
 
-async def _confirm() -> Confirmed:
+async def _confirm(*, reissues: bool) -> Confirmed:
     done = Confirmed()
     async with open_run() as (exchange, workers):
         today = day_of(exchange.now())
         days = await database_sync_to_async(days_to_confirm)(first=today - CONFIRM_WITHIN, before=today)
-        files = await database_sync_to_async(recent_files)(since=dt.datetime.now(dt.UTC) - REISSUE_WITHIN)
+        files = []
+        if reissues:
+            files = await database_sync_to_async(recent_files)(since=dt.datetime.now(dt.UTC) - REISSUE_WITHIN)
         room = asyncio.Semaphore(units_at_once(exchange))
 
         async def load(symbol_id: int, path: str, window: TimeWindow, source: Source) -> bool:

@@ -47,6 +47,9 @@ class Destination(Protocol):
     async def finish(self, unit: Unit, exhausted: Sequence[dt.date]) -> None:
         """All steps were taken. Of the exhausted days every source was asked, and none has more."""
 
+    async def abandon(self, unit: Unit) -> None:
+        """The unit failed and is left for another run."""
+
 
 class Database:
     """Stores what comes, in worker processes; the ledger says what is there."""
@@ -74,3 +77,6 @@ class Database:
         if exhausted:
             line = "every source was asked; none has more"
             await database_sync_to_async(days_settle)(symbol=unit.symbol, days=exhausted, line=line)
+
+    async def abandon(self, unit: Unit) -> None:
+        """What came is stored, and the ledger says what did not."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
 from celery import shared_task
 from celery.signals import worker_ready
@@ -21,9 +22,12 @@ from feeds.listing import listing_load
 
 logger = logging.getLogger(__name__)
 
+# Away for a while: tried again soon, with one line in the log.
+_AWAY: Final = (ExchangeError, OperationalError, InterfaceError)
+
 
 @shared_task(
-    autoretry_for=(ExchangeError, OperationalError, InterfaceError),
+    autoretry_for=_AWAY,
     retry_backoff=2,
     retry_backoff_max=60,
     max_retries=20,
@@ -35,7 +39,7 @@ def load_listing() -> None:
     fill_history.delay()
 
 
-@shared_task
+@shared_task(autoretry_for=_AWAY, retry_backoff=2, retry_backoff_max=60, max_retries=5)
 def fill_history() -> None:
     """Whatever history the tracked symbols lack."""
     totals = asyncio.run(history_fill())
@@ -52,10 +56,10 @@ def fill_history() -> None:
         )
 
 
-@shared_task
-def confirm_history() -> None:
-    """Daily files of days that rest on the stream or REST, and files published anew."""
-    done = asyncio.run(history_confirm())
+@shared_task(autoretry_for=_AWAY, retry_backoff=2, retry_backoff_max=60, max_retries=5)
+def confirm_history(*, reissues: bool = False) -> None:
+    """Daily files of days that rest on the stream or REST; with `reissues` also recent files published anew."""
+    done = asyncio.run(history_confirm(reissues=reissues))
     if done is None:
         logger.debug("another worker is confirming")
         return

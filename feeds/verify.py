@@ -152,6 +152,9 @@ class _Comparison:
                 else:
                     await self._workers.run(store_frame, replace(job, corrects=True))
 
+    async def abandon(self, unit: Unit) -> None:
+        self._answers.pop(unit, None)
+
     def _add(self, unit: Unit, job: FileJob | FrameJob, frame: CandleFrame) -> None:
         answers = self._answers[unit]
         answers.frames.append((job.source, frame))

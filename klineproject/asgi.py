@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -19,6 +20,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
 
 # Each keeps a connection to the database. A view takes milliseconds, so a few answer hundreds of requests a second.
 _THREADS: Final = 4
+# The longest body that the views take, by the beginning of their address, and how long one may take to arrive.
+_BODY_BYTES: Final = {"/api": 64 << 10, "": 2 << 20}
+_BODY_SECONDS: Final = 20.0
 # How much of a body that nobody wants is read, and for how long; whoever sends more is cut off.
 _UNREAD_BYTES: Final = 8 << 20
 _UNREAD_SECONDS: Final = 2.0
@@ -46,12 +50,33 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 
 async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """A request, in one of the threads. What a view has not read of the body is read here before the answer ends: a
-    server that closes on unread bytes resets the connection, and the client never sees the answer that refused it."""
+    """A request, in one of the threads.
+
+    1. Its body is collected first: a client that trickles one must not hold a thread. One that is longer than the view
+       wants is handed over as it is; the view refuses it by its length.
+    2. What the view has not read is read before the answer ends: a server that closes on unread bytes resets the
+       connection, and the client never sees the answer that refused it.
+    """
+    collected: deque[dict[str, Any]] = deque()
     has_more = True
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            size, most = _length(scope), _most(scope["path"])
+            while has_more and size <= most:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return
+                collected.append(message)
+                size = max(size, sum(len(part.get("body", b"")) for part in collected))
+                has_more = bool(message.get("more_body"))
+    except TimeoutError:
+        await _answer_late_body(send)
+        return
 
     async def receiving() -> dict[str, Any]:
         nonlocal has_more
+        if collected:
+            return collected.popleft()
         message = await receive()
         has_more = bool(message.get("more_body"))
         return message
@@ -66,6 +91,23 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await send(message)
 
     await _threads(scope, receiving, sending)  # type: ignore[arg-type]
+
+
+def _most(path: str) -> int:
+    return next(most for begin, most in _BODY_BYTES.items() if path.startswith(begin))
+
+
+def _length(scope: dict[str, Any]) -> int:
+    """The length of the body that the client has announced; 0 where it has not."""
+    announced = dict(scope["headers"]).get(b"content-length", b"")
+    return int(announced) if announced.isdigit() else 0
+
+
+async def _answer_late_body(send: Send) -> None:
+    text = b'{"success":false,"data":null,"error":"body: did not arrive in time"}'
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 408, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -45,6 +45,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # The admin's own files, straight from the installed packages.
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -70,7 +72,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".local" / "static"
+WHITENOISE_USE_FINDERS = True
 
 # Saved drawings. What belongs to one owner is in one folder; nobody but this account reads them.
 CANVAS_DIR = BASE_DIR / (ENV.canvas_dir or f".local/{INSTANCE}/canvas")
@@ -150,7 +152,10 @@ CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
 # harm; results are not kept.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
+# Taken off the queue when they begin: a task that is lost with its worker is made up for by the schedule, while a
+# worker that loses Redis with an unacknowledged task in hand does not survive it (kombu 5.7).
+CELERY_TASK_ACKS_LATE = False
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
@@ -164,6 +169,12 @@ CELERY_BEAT_SCHEDULE = {
     "find and fill gaps": {"task": "feeds.tasks.fill_history", "schedule": 120.0},
     # Daily files appear at about 08:35 UTC of the next day, sometimes much later: asked for every hour.
     "confirm by the archive": {"task": "feeds.tasks.confirm_history", "schedule": 3600.0},
+    # One small request for each file of the last weeks.
+    "notice files published anew": {
+        "task": "feeds.tasks.confirm_history",
+        "schedule": 86_400.0,
+        "kwargs": {"reissues": True},
+    },
     "remove drawings' files that a crash left": {"task": "canvas.tasks.sweep", "schedule": 6 * 3600.0},
 }
 

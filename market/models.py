@@ -36,6 +36,7 @@ class Symbol(models.Model):
     delivery_at = models.DateTimeField(null=True, help_text="End of trading; empty for a contract without an end.")
 
     is_tracked = models.BooleanField(default=False)
+    tracked_at = models.DateTimeField(null=True, help_text="When it was last wished for; empty: never.")
     backfill_from = models.DateTimeField(null=True, blank=True, help_text="Earlier or later than DATA_START.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)

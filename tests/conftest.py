@@ -1,8 +1,7 @@
 """Services and database for all tests.
 
 The services come from DATABASE_URL and REDIS_URL, or else from a private instance of this checkout (`test`, or the one
-that KLINE_INSTANCE names), which is started here if it does not run; where tests run in several processes at once, each
-has an instance of its own. The schema comes from the migrations, so the
+that KLINE_INSTANCE names), which is started here if it does not run. The schema comes from the migrations, so the
 test database is a real TimescaleDB.
 """
 
@@ -22,10 +21,7 @@ def _provide_services() -> None:
     """Before anything reads the settings: they need both addresses."""
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         return
-    name = os.environ.get("KLINE_INSTANCE", "test")
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    os.environ["KLINE_INSTANCE"] = f"{name}-{worker}" if worker and not name.endswith(f"-{worker}") else name
-    Instance(os.environ["KLINE_INSTANCE"]).up()
+    Instance(os.environ.setdefault("KLINE_INSTANCE", "test")).up()
 
 
 _provide_services()

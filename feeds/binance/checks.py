@@ -29,6 +29,8 @@ MICROSECONDS_FROM: Final = 100_000_000_000_000
 CLOSE_OFFSET_MS: Final = MINUTE_MS - 1
 # A greater count would not be refused by the binary form of a row: it would wrap around.
 MOST_TRADES: Final = 2**31 - 1
+# Up to here a float64 tells whole units apart; sums over more would not be sums any longer.
+MOST_VOLUME: Final = 2.0**53
 
 
 def open_milliseconds(times: IntArray) -> IntArray:
@@ -66,7 +68,7 @@ def check_rows(frame: CandleFrame, close_time: IntArray, *, first_row: int) -> N
         demand(name, values, (values > 0) & (values < np.inf), "a finite price above zero")
     for name in VOLUME_COLUMNS:
         values = getattr(frame, name)
-        demand(name, values, (values >= 0) & (values < np.inf), "a finite volume, zero or more")
+        demand(name, values, (values >= 0) & (values < MOST_VOLUME), "a finite volume, zero or more")
     demand("high", frame.high, (frame.high >= frame.open) & (frame.high >= frame.close), "at least open and close")
     demand("low", frame.low, (frame.low <= frame.open) & (frame.low <= frame.close), "at most open and close")
     demand("taker_buy_volume", frame.taker_buy_volume, frame.taker_buy_volume <= frame.volume, "at most the volume")
@@ -114,7 +116,7 @@ def check_candle(candle: Candle) -> None:
         raise BadCell(1, "s", str(candle.symbol), "a symbol")
     if not all(0 < price < math.inf for price in prices):
         raise BadCell(1, "o/h/l/c", str(prices), "four finite prices above zero")
-    if not all(0 <= volume < math.inf for volume in volumes):
+    if not all(0 <= volume < MOST_VOLUME for volume in volumes):
         raise BadCell(1, "v/q/V/Q", str(volumes), "four finite volumes, zero or more")
     if candle.low != min(prices) or candle.high != max(prices):
         raise BadCell(1, "h/l", f"{candle.high}/{candle.low}", "around open and close")

@@ -50,9 +50,11 @@ async def configured_rest() -> AsyncIterator[Rest | None]:
 
 @dataclass(slots=True)
 class _Case:
-    """A symbol with missing minutes: failures in a row and when (exchange's time) to ask again."""
+    """A symbol with missing minutes: attempts in a row that did not help, how many of them REST has answered, and when
+    (exchange's time) to ask again."""
 
     failures: int = 0
+    passed_over: int = 0
     again_at: int = 0
     in_hand: bool = False
 
@@ -138,13 +140,14 @@ class Repairs:
         if len(frame) and int(frame.trade_count[-1]) > 0:
             self.on_silent(name)
         if not minutes.confirmed < window.end:
-            case.failures = 0
+            case.failures = case.passed_over = 0
             return
         self._postpone(case)
+        case.passed_over += 1
         if not len(frame):
             # Nothing was traded that REST would know of: delisted, not yet listed, or halted.
             minutes.trades = 0
-        elif case.failures >= _ASKED_ENOUGH:
+        elif case.passed_over >= _ASKED_ENOUGH:
             logger.warning("%s: REST passes over minutes from %d on; left to history", name, minutes.confirmed)
             minutes.give_up(int(frame.time[-1]))
 

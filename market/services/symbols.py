@@ -8,6 +8,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from market.domain.listing import ListedSymbol
 from market.domain.window import day_start, to_datetime
@@ -45,7 +46,8 @@ class ListNotLoaded(Exception):
 def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
     """Bring the rows up to what the exchange lists now; how many are new or have changed.
 
-    A symbol that the list no longer has keeps its row and its last known state: its candles are still there.
+    A symbol that the list no longer has keeps its row, for its candles are still there, and ends now: nothing more is
+    to come of it. (Should it be listed again, the list says so.)
     """
     stored = {symbol.name: symbol for symbol in Symbol.objects.all()}
     new, changed, moved = [], [], []
@@ -70,6 +72,13 @@ def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
             changed.append(symbol)
             if symbol.life != life:
                 moved.append(symbol)
+    names = {entry.name for entry in listed}
+    now = timezone.now()
+    for symbol in stored.values() if names else ():
+        if symbol.status and symbol.name not in names and (symbol.delivery_at is None or symbol.delivery_at > now):
+            symbol.delivery_at = now
+            changed.append(symbol)
+            moved.append(symbol)
     with transaction.atomic():
         Symbol.objects.bulk_create(new, ignore_conflicts=True)
         Symbol.objects.bulk_update(changed, _LISTED_FIELDS, batch_size=500)
@@ -97,7 +106,8 @@ def symbol_track(*, name: str, backfill_from: dt.datetime | None = None, must_be
             return symbol
         symbol.backfill_from = backfill_from or symbol.backfill_from
         symbol.is_tracked = True
-        symbol.save(update_fields=["is_tracked", "backfill_from", "updated_at"])
+        symbol.tracked_at = timezone.now()
+        symbol.save(update_fields=["is_tracked", "tracked_at", "backfill_from", "updated_at"])
         _announce(symbol)
     return symbol
 
@@ -116,7 +126,7 @@ def symbol_untrack(*, name: str) -> Symbol | None:
 def symbols_seed(*, names: Iterable[str], must_be_listed: bool = True) -> list[Symbol]:
     """Track these names if nothing has ever been tracked: the first start. All or, where one raises as `symbol_track`
     does, none."""
-    if Symbol.objects.filter(is_tracked=True).exists() or Symbol.objects.filter(days__isnull=False).exists():
+    if Symbol.objects.filter(tracked_at__isnull=False).exists():
         return []
     with transaction.atomic():
         return [symbol_track(name=name, must_be_listed=must_be_listed) for name in names]

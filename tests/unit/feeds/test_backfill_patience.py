@@ -50,6 +50,9 @@ class Away:
     async def note(self, unit: Unit, days: Sequence[dt.date], line: str) -> None:
         raise AssertionError("nothing happened")
 
+    async def abandon(self, unit: Unit) -> None:
+        raise NotImplementedError
+
     async def finish(self, unit: Unit, exhausted: Sequence[dt.date]) -> None:
         return None
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from market.domain.listing import ListedSymbol
@@ -126,7 +127,7 @@ def symbol_untrack(*, name: str) -> Symbol | None:
 def symbols_seed(*, names: Iterable[str], must_be_listed: bool = True) -> list[Symbol]:
     """Track these names if nothing has ever been tracked: the first start. All or, where one raises as `symbol_track`
     does, none."""
-    if Symbol.objects.filter(tracked_at__isnull=False).exists():
+    if Symbol.objects.filter(Q(tracked_at__isnull=False) | Q(is_tracked=True) | Q(days__isnull=False)).exists():
         return []
     with transaction.atomic():
         return [symbol_track(name=name, must_be_listed=must_be_listed) for name in names]

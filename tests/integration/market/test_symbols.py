@@ -208,6 +208,21 @@ def test_the_first_start_tracks_the_names_of_the_settings() -> None:
     assert Symbol.objects.filter(is_tracked=True).count() == 2
 
 
+def test_a_wish_that_was_taken_back_at_once_is_not_made_again_by_the_settings() -> None:
+    make_symbol("BTCUSDT")
+    symbols_seed(names=["BTCUSDT"])
+    symbol_untrack(name="BTCUSDT")
+    assert symbols_seed(names=["BTCUSDT"]) == []
+    assert not Symbol.objects.get().is_tracked
+
+
+def test_a_symbol_that_has_left_the_list_ends() -> None:
+    symbol = make_symbol("BTCUSDT")
+    symbols_sync(listed=[listing("ETHUSDT")])
+    symbol.refresh_from_db()
+    assert symbol.delivery_at is not None
+
+
 def test_a_later_start_leaves_the_table_alone_even_if_nothing_is_tracked_any_more() -> None:
     symbol = make_symbol("BTCUSDT")
     load(symbol, random_frame(1, ms("2024-01-01"), 1))

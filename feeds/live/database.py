@@ -15,7 +15,8 @@ from django.db import close_old_connections, connections
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# Django translates the driver's errors, but for those that arise inside a COPY.
+# The store has the driver's errors translated to Django's, inside a COPY too. The driver's own are named as well, so
+# that one that slips through is waited out like the others.
 DATABASE_ERRORS = (db.Error, psycopg.Error)
 _CONTENT_ERRORS = (db.DataError, db.IntegrityError, psycopg.DataError, psycopg.IntegrityError)
 

@@ -129,6 +129,7 @@ class Repairs:
             self._postpone(case)
             return
         except Exception:
+            # One symbol's odd answer must not end the repairs of all others.
             logger.exception("%s: minutes from %d are asked for again later", name, window.start)
             self._postpone(case)
             return

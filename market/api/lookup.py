@@ -6,6 +6,7 @@ from typing import Final
 
 from market.api.errors import UnknownSymbol
 from market.api.serializers import is_name
+from market.models import Symbol
 from market.selectors.symbols import symbol_get
 
 # Only of symbols that exist, so never more than there are of them; a symbol's row is never deleted or numbered anew.
@@ -17,11 +18,16 @@ def symbol_id_of(name: str) -> int:
     known = _IDS.get(name)
     if known is not None:
         return known
+    symbol_id = _IDS[name] = symbol_of(name).id
+    return symbol_id
+
+
+def symbol_of(name: str) -> Symbol:
+    """The symbol of an upper-case name as it is now; UnknownSymbol when there is none."""
     symbol = symbol_get(name) if is_name(name) else None
     if symbol is None:
         raise UnknownSymbol(name)
-    _IDS[name] = symbol.id
-    return symbol.id
+    return symbol
 
 
 def forget_ids() -> None:

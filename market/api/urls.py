@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 
+from market.api.coverage import CoverageView
 from market.api.views import CollectorsView, KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
 
 urlpatterns: list[URLPattern] = [
     path("klines/<str:symbol>", KlinesView.as_view()),
+    path("coverage/<str:symbol>", CoverageView.as_view()),
     path("symbols", SymbolsView.as_view()),
     path("symbols/<str:symbol>", SymbolView.as_view()),
     path("collectors", CollectorsView.as_view()),

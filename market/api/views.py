@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from market.api.errors import LengthRequired, UnknownSymbol
+from market.api.base import ApiView
+from market.api.errors import UnknownSymbol
 from market.api.lookup import symbol_id_of
-from market.api.parsing import SmallJSONParser
 from market.api.serializers import (
     CollectorOut,
     CollectorsAction,
@@ -41,23 +39,6 @@ _COLLECTORS_ACTIONS: Final = {
     "shutdown": collectors_shutdown,
     "start": collectors_start,
 }
-
-
-def wall_clock() -> int:
-    """Milliseconds UTC."""
-    return time.time_ns() // 1_000_000
-
-
-class ApiView(APIView):
-    """What all views here have in common: small JSON bodies and a clock, which a test replaces (`as_view(now=...)`)."""
-
-    parser_classes = (SmallJSONParser,)
-    now: Callable[[], int] = staticmethod(wall_clock)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            raise LengthRequired
 
 
 class KlinesView(ApiView):

@@ -1,0 +1,37 @@
+"""ETag, Cache-Control and 304 for answers whose bytes are made here."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+
+# Kept, but asked for each time; the answer is 304 as long as nothing has changed.
+REVALIDATE: Final = "no-cache"
+# Not even kept: the next answer differs in any case.
+NEVER: Final = "no-store"
+
+
+def answer(request: HttpRequest, body: bytes, cache: str) -> HttpResponseBase:
+    """The JSON body with its ETag, or 304 for a client that has it already. A `NEVER` has no tag.
+
+    The tag is of the body's bytes, so it is the same from every process, and after a restart.
+    """
+    response = HttpResponse(body, content_type="application/json")
+    if cache == NEVER:
+        response["Cache-Control"] = NEVER
+        return response
+    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    response["ETag"] = etag
+    if getattr(settings, "READS_NEED_TOKEN", False):
+        # One reader's answer is not for the next, who may have no token.
+        response["Cache-Control"] = f"private, {cache}"
+        response["Vary"] = "Authorization, Cookie"
+    else:
+        response["Cache-Control"] = cache
+    conditional = get_conditional_response(request, etag=etag, response=response)
+    return response if conditional is None else conditional

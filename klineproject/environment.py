@@ -17,6 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from market.access.addresses import is_loopback
+
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 INSTANCE: Final = os.environ.get("KLINE_INSTANCE", "run")
 
@@ -65,9 +67,18 @@ def _redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.path.strip("/") or parts.query or parts.fragment or parts.username):
+        raise ValueError("an address without a path is expected, such as https://candles.example")
+    return value
+
+
 Names = Annotated[list[str], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 OptionalPort = Annotated[Port | None, BeforeValidator(lambda value: None if value == "" else value)]
+# Absent: the default, which depends on who can reach the server. Empty or 0: no limit.
+Limit = Annotated[int | None, Field(ge=0), BeforeValidator(lambda value: 0 if value == "" else value)]
 Folder = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
@@ -117,9 +128,28 @@ class Environment(BaseSettings):
     debug: bool = False
     allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
     cors_allowed_origins: Names = []
+    # As browsers see it; https turns on what only TLS can carry. TLS ends at a proxy in front, of which the server has
+    # to know: from so many it believes X-Forwarded-For, -Proto and -Host.
+    public_url: Annotated[str, _url("https", "http", optional=True), AfterValidator(_origin)] = ""
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+
+    # Who may do what. The word for "open, although other machines can reach it" is a setting of its own.
+    access: Literal["open", "token"] = "open"
+    reads_need_token: bool = False
+    anyone_may_write: bool = False
+    # For each address, or each user once he is known; each web process counts for itself.
+    reads_per_minute: Limit = None
+    writes_per_minute: Limit = None
+    logins_per_minute: Limit = None
+    sockets_per_address: Limit = None
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether others than this machine's own users can reach the web server."""
+        return bool(self.public_url) or not all(is_loopback(host) for host in (self.host, *self.allowed_hosts))
 
     @model_validator(mode="after")
     def _proxy_range_is_whole(self) -> Self:

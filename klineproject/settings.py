@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from corsheaders.defaults import default_headers
 from psycopg.conninfo import conninfo_to_dict
@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 # Every process with settings can send tasks, so it needs the application that knows the broker.
 import klineproject.celery  # noqa: F401
 from klineproject.environment import BASE_DIR, INSTANCE, UnreadableSettings, read_environment
+from klineproject.secret_key import kept_key
 
 try:
     ENV: Final = read_environment()
@@ -24,9 +25,45 @@ except UnreadableSettings as unreadable:
 HOST = ENV.host
 PORT = ENV.port
 DEBUG = ENV.debug
-# A key for one process life signs nothing that outlives it. Several processes need a common one.
-SECRET_KEY = ENV.secret_key.get_secret_value() or secrets.token_urlsafe(50)
-ALLOWED_HOSTS = ENV.allowed_hosts
+SECRET_KEY_IS_GIVEN = bool(ENV.secret_key.get_secret_value())
+SECRET_KEY = ENV.secret_key.get_secret_value() or kept_key(BASE_DIR / ".local" / INSTANCE / "secret_key")
+
+# Who can reach the server, and what it may believe of a proxy. What does not go together stops a server:
+# market.access.checks.
+IS_PUBLIC = ENV.is_public
+PUBLIC_URL = ENV.public_url
+TRUSTED_PROXIES = ENV.trusted_proxies
+_PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname
+ALLOWED_HOSTS = [*ENV.allowed_hosts, *([_PUBLIC_HOST] if _PUBLIC_HOST else [])]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+
+# What only TLS can carry.
+_HAS_TLS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HAS_TLS
+SECURE_HSTS_SECONDS = 30 * 86_400 if _HAS_TLS else 0
+# Whoever asks these comes from the machine itself or its orchestrator, without a proxy between.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# Whether the names below the operator's host have TLS, too, and whether browsers shall know it by heart, is his to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# Who may do what.
+ACCESS = ENV.access
+READS_NEED_TOKEN = ENV.reads_need_token
+ANYONE_MAY_WRITE = ENV.anyone_may_write
+
+
+def _limit(given: int | None, default: int) -> int:
+    """A limit, or 0 for none. On a machine of one's own, unless asked for, nobody is limited."""
+    if given is None:
+        return default if IS_PUBLIC or ACCESS == "token" else 0
+    return given
+
+
+# A chart that scrolls fast asks some five times a second; one that draws saves twice. An address may be a whole office.
+READS_PER_MINUTE = _limit(ENV.reads_per_minute, 1200)
+WRITES_PER_MINUTE = _limit(ENV.writes_per_minute, 120)
+LOGINS_PER_MINUTE = _limit(ENV.logins_per_minute, 10)
+SOCKETS_PER_ADDRESS = _limit(ENV.sockets_per_address, 100)
 
 INSTALLED_APPS = [
     "daphne",
@@ -39,6 +76,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "channels",
     "rest_framework",
+    "rest_framework.authtoken",
     "market.apps.MarketConfig",
     "feeds.apps.FeedsConfig",
     "canvas.apps.CanvasConfig",
@@ -138,8 +176,12 @@ LANGUAGE_CODE = "en"
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["market.api.rendering.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
+    # The first one names the scheme of a 401.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "market.access.authentication.ByToken",
+        "market.access.authentication.BySession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["market.access.permissions.AccessRules"],
     "EXCEPTION_HANDLER": "market.api.errors.envelope_errors",
     "UNAUTHENTICATED_USER": None,
 }

@@ -22,6 +22,8 @@ from canvas.models import MAX_OWNER
 from canvas.names import checked
 
 NOBODY: Final = "default"
+# Documents of accounts. An id stays when a user is renamed; nobody can claim such a name while access is open.
+_ACCOUNT: Final = "user#"
 
 
 class JSONOut(BaseRenderer):
@@ -59,6 +61,8 @@ class CanvasView(APIView):
 
     renderer_classes = (JSONOut,)
     content_negotiation_class = AlwaysJSON
+    # Drawings belong to their owner, so where requests have users, reading them needs one, too.
+    reads_are_private = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -74,16 +78,22 @@ def owner_of(request: Request, stated: str | None = None) -> str:
     """Whose documents a request is about.
 
     While access is open everybody says who he is: in the header X-User-Id, or by what a protocol has for it (`stated`);
-    who says nothing is "default". An authenticated user is himself, whatever is said.
+    who says nothing is "default". An authenticated user is "user#" and his id, whatever is said. Raises Invalid.
     """
     # None while nobody can log in (UNAUTHENTICATED_USER).
     user: AbstractBaseUser | AnonymousUser | None = request.user
     if user is not None and user.is_authenticated:
-        return checked("user", user.get_username(), most=MAX_OWNER)
+        return f"{_ACCOUNT}{user.pk}"
     header = request.META.get("HTTP_X_USER_ID")
     if header is not None:
-        return checked("X-User-Id", _as_utf8(header), most=MAX_OWNER)
-    return NOBODY if stated is None else checked("user", stated, most=MAX_OWNER)
+        return _claimed("X-User-Id", _as_utf8(header))
+    return NOBODY if stated is None else _claimed("user", stated)
+
+
+def _claimed(field: str, name: str) -> str:
+    if name.startswith(_ACCOUNT):
+        raise Invalid(field, f"names that begin with {_ACCOUNT} are those of accounts, which have to log in")
+    return checked(field, name, most=MAX_OWNER)
 
 
 def _as_utf8(header: str) -> str:

@@ -1,11 +1,13 @@
 """Every failure of the canvases' addresses as JSON, never as a page.
 
 what is wrong with the request        400, with the name of the field
+nobody is known who has drawings      401, with WWW-Authenticate
 more than an owner may have           403
 no such document                      404
 a body without Content-Length         411
 somebody else has saved it            412, with the ETag of what is stored
 a body that is too large              413
+too many requests                     429, with Retry-After
 the database or the files are away    503, with Retry-After
 a mistake of ours                     500, with nothing of it in the answer and all of it in the log
 """

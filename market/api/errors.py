@@ -1,9 +1,12 @@
 """Every failure under /api as an envelope, never as a page.
 
     what is wrong with the request       400, with the name of the field
+    nobody is known who may do that      401, with WWW-Authenticate
+    not from that page                   403
     a symbol that is not known           404
     a body that is too large             413
     a symbol that is not listed          422
+    too many requests                    429, with Retry-After
     the database or the list is away     503, with Retry-After
     a mistake of ours                    500, with nothing of it in the answer and all of it in the log
 
@@ -77,7 +80,7 @@ def _explain(error: Exception) -> tuple[int, str, dict[str, str]]:
         case ValidationError():
             status, text = 400, "; ".join(_lines("", error.detail))
         case APIException():
-            status, text = error.status_code, str(error.detail)
+            status, text, headers = error.status_code, str(error.detail), _headers_of(error)
         case Http404():
             status, text = 404, _NOTHING_HERE
         case PermissionDenied():
@@ -96,6 +99,12 @@ def _explain(error: Exception) -> tuple[int, str, dict[str, str]]:
         case _:
             status, text = 500, _OUR_MISTAKE
     return status, text, headers
+
+
+def _headers_of(error: APIException) -> dict[str, str]:
+    """What the framework has found out about a refusal; it sets both without declaring them."""
+    found = {"WWW-Authenticate": getattr(error, "auth_header", None), "Retry-After": getattr(error, "wait", None)}
+    return {name: str(value) for name, value in found.items() if value}
 
 
 def _lines(field: str, detail: object) -> list[str]:

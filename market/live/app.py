@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from market.access.origins import origin_is_allowed
 from market.live.hub import Hub
-from market.live.origin import origin_is_allowed
 from market.live.socket import Socket
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ class LiveSockets:
         if scope["path"] != PATH:
             await _refuse(scope, send, 404, "there is no socket at this address: /ws is")
             return
-        if not origin_is_allowed(scope["headers"]):
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if not origin_is_allowed(origin=headers.get(b"origin"), host=headers.get(b"host", "")):
             await _refuse(scope, send, 403, "this page may not open a socket here: see CORS_ALLOWED_ORIGINS")
             return
         try:

@@ -36,10 +36,15 @@ def test_who_says_nothing_is_default(user: AnonymousUser | None) -> None:
 
 
 def test_an_authenticated_user_is_himself_whatever_is_said() -> None:
-    assert owner_of(request(User(username="carol"), header="alice"), stated="bob") == "carol"
+    assert owner_of(request(User(pk=7, username="carol"), header="alice"), stated="bob") == "user#7"
 
 
-@pytest.mark.parametrize("stated", ["", "x" * 65, "a\0"])
+def test_nobody_becomes_an_account_by_saying_so() -> None:
+    with pytest.raises(Invalid, match="X-User-Id"):
+        owner_of(request(header="user#7"))
+
+
+@pytest.mark.parametrize("stated", ["", "x" * 65, "a\0", "user#7"])
 def test_what_is_no_name_is_refused(stated: str) -> None:
     with pytest.raises(Invalid):
         owner_of(request(), stated=stated)

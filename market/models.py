@@ -92,6 +92,7 @@ class LedgerDay(models.Model):
     rest_rows = models.PositiveSmallIntegerField(default=0)
     daily_rows = models.PositiveSmallIntegerField(default=0)
     conflict_rows = models.PositiveSmallIntegerField(default=0, help_text="Minutes on which sources disagreed.")
+    conflicting = models.BinaryField(null=True, help_text="Which minutes: one bit for each, the day's first lowest.")
     is_settled = models.BooleanField(
         default=False, help_text="Every source was asked; what is missing does not exist there. Not asked for again."
     )
@@ -127,6 +128,9 @@ class Collector(models.Model):
     is_connected = models.BooleanField(default=False, help_text="Candles of the stream are coming.")
     connections = models.PositiveIntegerField(default=0)
     symbols = models.PositiveIntegerField(default=0)
+    shard_count = models.PositiveSmallIntegerField(
+        default=8, help_text="Its setting COLLECTOR_SHARDS. All follow the one that has run longest."
+    )
 
     class Meta:
         ordering = ("started_at",)

@@ -42,6 +42,7 @@ class Leases:
         self._collector = collector
         self._shard_count = shard_count
         self._is_away = False
+        self._followed = shard_count
 
     async def turn(self, *, is_connected: bool, connections: int, symbols: int) -> Assignment | None:
         """What is to be done now; None while the database is away."""
@@ -68,9 +69,17 @@ class Leases:
 
     def _assignment(self, facts: Facts) -> Assignment:
         turn: Turn = collector_turn(collector=self._collector, facts=facts, shard_count=self._shard_count)
+        if turn.shard_count not in {self._followed, self._shard_count}:
+            logger.warning(
+                "COLLECTOR_SHARDS is %d here and %d at the collector that has run longest, whose number counts until "
+                "it ends: give all machines the same",
+                self._shard_count,
+                turn.shard_count,
+            )
+        self._followed = turn.shard_count
         kept = turn.shards - turn.surplus
         tracked = symbols_tracked()
-        symbols = [symbol for symbol in tracked if symbol.id % self._shard_count in kept]
+        symbols = [symbol for symbol in tracked if symbol.id % turn.shard_count in kept]
         return Assignment(
             symbols, frozenset(symbol.name for symbol in tracked), turn.surplus, turn.is_wanted, turn.generation
         )

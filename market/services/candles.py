@@ -20,7 +20,7 @@ from market.domain.ledger import DayEntry, expected_minutes
 from market.domain.merge import Merge, merge
 from market.domain.rollup import PARENTS, fold_batch
 from market.domain.source import LoadedFile, Source
-from market.domain.window import DAY_MS, TimeWindow, day_of
+from market.domain.window import DAY_MS, MINUTE_MS, TimeWindow, day_of
 from market.models import Symbol
 from market.store import candles, chunks, ledger
 from market.store.ledger import DayKey
@@ -110,11 +110,12 @@ def _refresh_rollups(batch: CandleBatch, verdict: Merge, *, is_fresh: bool) -> N
 
 
 def _add_rollups(batch: CandleBatch) -> None:
-    """The rollups of one symbol's whole days of which nothing was stored before.
+    """The rollups of one symbol's whole days of which no minute was stored before.
 
-    A bucket that lies within these days has no bar yet and is folded from memory; a week or a month that reaches
-    beyond them is folded from what is stored.
+    A bucket that lies within these days is folded from memory; a week or a month that reaches beyond them is folded
+    from what is stored. A bar that somebody has put there without minutes is nobody's, and gives way.
     """
+    candles.clear_rollups(int(batch.symbol_id[0]), _days(batch))
     bars = {Interval.M1: batch}
     for interval, parent in PARENTS:
         parents = bars[parent]
@@ -159,7 +160,7 @@ def _write_ledger(batch: CandleBatch, source: Source, verdict: Merge, file_id: i
     entries = ledger.read_days(keys)
     lives = {symbol.id: symbol.life for symbol in Symbol.objects.filter(id__in={symbol for symbol, _ in keys})}
     day_keys = row_keys(batch.symbol_id, batch.frame.time // DAY_MS * DAY_MS)
-    counts = _DayCounts(day_keys, verdict)
+    counts = _DayCounts(day_keys, batch.frame.time, verdict)
     changed: list[tuple[int, DayEntry]] = []
     for (symbol, day), key in zip(keys, row_keys(symbols, starts).tolist(), strict=True):
         old = entries.get((symbol, day)) or DayEntry(day=day, expected=0)
@@ -167,7 +168,7 @@ def _write_ledger(batch: CandleBatch, source: Source, verdict: Merge, file_id: i
             source,
             added=counts.inserted[key] + counts.replaced[key],
             taken_from=counts.taken_from(key),
-            conflicts=counts.conflicting[key],
+            conflicting=counts.conflicting_minutes(key),
         )
         if file_id is not None and counts.inserted[key] + counts.replaced[key]:
             new = replace(new, file_id=file_id)
@@ -182,7 +183,7 @@ def _write_ledger(batch: CandleBatch, source: Source, verdict: Merge, file_id: i
 class _DayCounts:
     """Rows of each day (by row key of the day) by verdict."""
 
-    def __init__(self, day_keys: IntArray, verdict: Merge) -> None:
+    def __init__(self, day_keys: IntArray, times: IntArray, verdict: Merge) -> None:
         self.inserted = _count(day_keys[verdict.insert])
         self.replaced = _count(day_keys[verdict.replace])
         self.conflicting = _count(day_keys[verdict.conflict])
@@ -191,6 +192,13 @@ class _DayCounts:
             for source in Source
             if verdict.replace.any()
         }
+
+        self._conflicts = day_keys[verdict.conflict], times[verdict.conflict] % DAY_MS // MINUTE_MS
+
+    def conflicting_minutes(self, key: int) -> int:
+        """The minutes of the day in conflict, as `DayEntry.conflicting`."""
+        keys, minutes = self._conflicts
+        return sum(1 << minute for minute in minutes[keys == key].tolist())
 
     def taken_from(self, key: int) -> dict[Source, int]:
         return {source: counts[key] for source, counts in self._taken.items() if counts[key]}

@@ -2,6 +2,10 @@
 
 Symbols are divided into shards by their id. A collector leases shards for a few seconds at a time, by the database's
 clock, so that machines need not agree about the time. Shards are shared out evenly among the collectors that are alive.
+
+Into how many shards is a setting of each collector, and machines may differ in it: then some symbols would be streamed
+twice and others by nobody. So the number of the collector that has run longest counts for all. A new number counts once
+every collector that has the old one has ended.
 """
 
 from __future__ import annotations
@@ -37,16 +41,18 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a collector learns at its turn: the shards that are its own now, those of them that it should give back
-    because others have too few, and the wish."""
+    because others have too few, into how many shards the symbols are divided, and the wish."""
 
     shards: frozenset[int]
     surplus: frozenset[int]
+    shard_count: int
     is_wanted: bool
     generation: int
 
 
 def collector_turn(*, collector: UUID, facts: Facts, shard_count: int) -> Turn:
-    """Say that the collector is alive, renew its leases and take free shards up to its fair share.
+    """Say that the collector is alive, renew its leases and take free shards up to its fair share. `shard_count` is its
+    own setting; the number that counts is in the answer.
 
     To be called at least three times within `LEASE`. A lease that has run out stays its holder's until somebody else
     takes it, so a database that was away takes nothing from anybody by itself.
@@ -63,21 +69,26 @@ def collector_turn(*, collector: UUID, facts: Facts, shard_count: int) -> Turn:
                 "is_connected": facts.is_connected,
                 "connections": facts.connections,
                 "symbols": facts.symbols,
+                "shard_count": shard_count,
             },
         )
     mine = CollectorShard.objects.filter(holder_id=collector)
     if not wish.is_running:
         mine.update(holder=None)
-        return Turn(frozenset(), frozenset(), is_wanted=False, generation=wish.generation)
+        return Turn(frozenset(), frozenset(), shard_count, is_wanted=False, generation=wish.generation)
+    alive = Collector.objects.filter(is_active=True, seen_at__gt=Now() - LEASE)
+    counts = list(alive.order_by("started_at", "id").values_list("shard_count", flat=True)) or [shard_count]
+    shard_count = counts[0]
     _make_shards(shard_count)
+    mine.filter(number__gte=shard_count).update(holder=None)
     mine.update(expires_at=Now() + LEASE)
-    alive = Collector.objects.filter(is_active=True, seen_at__gt=Now() - LEASE).count()
-    fair = -(-shard_count // max(1, alive))
-    held = set(mine.filter(number__lt=shard_count).values_list("number", flat=True))
+    fair = -(-shard_count // len(counts))
+    held = set(mine.values_list("number", flat=True))
     held |= _take(collector, shard_count, fair - len(held))
     return Turn(
         shards=frozenset(held),
         surplus=frozenset(sorted(held)[fair:]),
+        shard_count=shard_count,
         is_wanted=True,
         generation=wish.generation,
     )

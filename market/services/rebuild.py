@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.db import transaction
 
 from market.domain.ledger import DayEntry, expected_minutes
@@ -30,5 +28,5 @@ def month_rebuild(*, symbol: Symbol, month: Month) -> None:
             old = known.get((symbol.id, day)) or DayEntry(day, expected_minutes(day, symbol.life))
             rows = counts.get(day, {})
             if rows != {source: count for source, count in old.rows.items() if count}:
-                recounted.append((symbol.id, replace(old, rows=rows).noted("counted anew")))
+                recounted.append((symbol.id, old.counted_anew(rows)))
         ledger.write_days(recounted)

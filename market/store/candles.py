@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -56,6 +57,11 @@ _DELETE: Final = sql.SQL(
 
 # Primary key range; the bounds leave the window's chunks.
 _DELETE_RANGE: Final = sql.SQL("DELETE FROM {table} WHERE symbol_id = %s AND time >= %s AND time < %s")
+
+# All rollup tables in one round trip; each statement is a primary key range in the window's chunks.
+_CLEAR_ROLLUPS: Final = sql.SQL("; ").join(
+    _DELETE_RANGE.format(table=table) for interval, table in TABLES.items() if interval is not Interval.M1
+)
 
 Range = tuple[int, TimeWindow]
 
@@ -143,6 +149,13 @@ def delete_range(interval: Interval, symbol_id: int, window: TimeWindow) -> None
             _DELETE_RANGE.format(table=TABLES[interval]),
             [symbol_id, to_datetime(window.start), to_datetime(window.end)],
         )
+
+
+def clear_rollups(symbol_id: int, window: TimeWindow) -> None:
+    """Remove the symbol's bars of every timeframe above the minute that open inside the window."""
+    bounds: list[int | dt.datetime] = [symbol_id, to_datetime(window.start), to_datetime(window.end)]
+    with connection.cursor() as cursor:
+        cursor.execute(_CLEAR_ROLLUPS, bounds * (len(TABLES) - 1))
 
 
 def ranges_of(interval: Interval, symbol_id: IntArray, buckets: IntArray) -> list[Range]:

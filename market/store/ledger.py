@@ -10,6 +10,7 @@ from django.db import connection
 
 from market.domain.ledger import DayEntry
 from market.domain.source import LoadedFile, Source
+from market.domain.window import MINUTES_PER_DAY
 
 _COUNTS: Final = (
     (Source.LIVE, "live_rows"),
@@ -18,25 +19,29 @@ _COUNTS: Final = (
     (Source.DAILY, "daily_rows"),
 )
 
+# One bit for each minute of a day.
+_MASK_BYTES: Final = MINUTES_PER_DAY // 8
+
 # Unique index (symbol_id, day).
 READ_DAYS: Final = """
-    SELECT symbol_id, day, expected, live_rows, monthly_rows, rest_rows, daily_rows, conflict_rows, is_settled, file_id,
-           note
+    SELECT symbol_id, day, expected, live_rows, monthly_rows, rest_rows, daily_rows, conflict_rows, conflicting,
+           is_settled, file_id, note
       FROM market_ledgerday
      WHERE (symbol_id, day) IN (SELECT * FROM unnest(%s::integer[], %s::date[]))
 """
 
 WRITE_DAYS: Final = """
     INSERT INTO market_ledgerday (symbol_id, day, state, expected, live_rows, monthly_rows, rest_rows, daily_rows,
-                                  conflict_rows, is_settled, file_id, note, updated_at)
+                                  conflict_rows, conflicting, is_settled, file_id, note, updated_at)
     SELECT *, clock_timestamp()
       FROM unnest(%s::integer[], %s::date[], %s::text[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[],
-                  %s::smallint[], %s::smallint[], %s::boolean[], %s::bigint[], %s::text[])
+                  %s::smallint[], %s::smallint[], %s::bytea[], %s::boolean[], %s::bigint[], %s::text[])
         ON CONFLICT (symbol_id, day) DO UPDATE
        SET state = excluded.state, expected = excluded.expected, live_rows = excluded.live_rows,
            monthly_rows = excluded.monthly_rows, rest_rows = excluded.rest_rows, daily_rows = excluded.daily_rows,
-           conflict_rows = excluded.conflict_rows, is_settled = excluded.is_settled, file_id = excluded.file_id,
-           note = excluded.note, updated_at = excluded.updated_at
+           conflict_rows = excluded.conflict_rows, conflicting = excluded.conflicting,
+           is_settled = excluded.is_settled, file_id = excluded.file_id, note = excluded.note,
+           updated_at = excluded.updated_at
 """
 
 # Unique index on path.
@@ -67,11 +72,12 @@ def read_days(keys: Sequence[DayKey]) -> dict[DayKey, DayEntry]:
                 expected=expected,
                 rows={source: count for (source, _), count in zip(_COUNTS, counts, strict=True) if count},
                 conflict_rows=conflicts,
+                conflicting=int.from_bytes(conflicting or b"", "little"),
                 is_settled=settled,
                 file_id=file_id,
                 note=note,
             )
-            for symbol_id, day, expected, *counts, conflicts, settled, file_id, note in cursor.fetchall()
+            for symbol_id, day, expected, *counts, conflicts, conflicting, settled, file_id, note in cursor.fetchall()
         }
 
 
@@ -85,6 +91,7 @@ def write_days(entries: Iterable[tuple[int, DayEntry]]) -> None:
             entry.expected,
             *(entry.rows.get(source, 0) for source, _ in _COUNTS),
             entry.conflict_rows,
+            entry.conflicting.to_bytes(_MASK_BYTES, "little") if entry.conflicting else None,
             entry.is_settled,
             entry.file_id,
             entry.note,

@@ -68,10 +68,10 @@ def folded(rows: list[Values]) -> Values:
 
 @dataclass
 class ExpectedStore:
-    """Minutes with their sources, and how often sources disagreed on a day."""
+    """Minutes with their sources, and those on which sources have disagreed."""
 
     minutes: dict[Key, tuple[Values, Source]] = field(default_factory=dict)
-    conflicts: Counter[DayKey] = field(default_factory=Counter)
+    conflicts: set[Key] = field(default_factory=set)
     touched: set[DayKey] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)
 
@@ -83,7 +83,6 @@ class ExpectedStore:
         if file is not None:
             self.digests[file.path] = file.sha256
         inserted = replaced = conflicts = 0
-        disagreements: Counter[DayKey] = Counter()
         for (symbol, time), values in rows.items():
             day = (symbol, moment(time).date())
             self.touched.add(day)
@@ -95,12 +94,10 @@ class ExpectedStore:
             differs = held[0] != values
             if differs:
                 conflicts += 1
-                disagreements[day] += 1
+                self.conflicts.add((symbol, time))
             if source > held[1] or (differs and supersede and source == held[1]):
                 replaced += 1
                 self.minutes[symbol, time] = (values, source)
-        for day, count in disagreements.items():
-            self.conflicts[day] = min(self.conflicts[day] + count, self.sources_of(day).total())
         return inserted, replaced, conflicts
 
     def sources_of(self, day: DayKey) -> Counter[Source]:
@@ -121,7 +118,8 @@ class ExpectedStore:
         which no source was asked to the end."""
         entries = {}
         for day in self.touched:
-            counts, conflicts = self.sources_of(day), self.conflicts[day]
+            counts = self.sources_of(day)
+            conflicts = sum((symbol, moment(time).date()) == day for symbol, time in self.conflicts)
             entries[day] = (
                 self._state(counts, conflicts),
                 counts[Source.LIVE],

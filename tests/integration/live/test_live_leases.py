@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models.functions import Now
 
+from feeds.live.database import DatabaseThread
+from feeds.live.leases import Leases
 from market.models import Collector, CollectorShard
 from market.services.collectors import (
     Facts,
@@ -71,6 +73,40 @@ def test_who_was_given_up_finds_its_shards_gone() -> None:
     dies(ONE)
     turn(OTHER)
     assert turn(ONE).shards == frozenset()
+
+
+def test_machines_that_are_set_up_differently_follow_the_one_that_has_run_longest() -> None:
+    assert turn(ONE, shards=4).shard_count == 4
+    assert turn(OTHER, shards=6).shard_count == 4
+    shards_release(collector=ONE, shards=turn(ONE, shards=4).surplus)
+    shares = [turn(OTHER, shards=6).shards, turn(ONE, shards=4).shards]
+    assert sorted(number for share in shares for number in share) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("shards", [2, 6])
+def test_another_number_counts_once_all_that_have_the_old_one_have_ended(shards: int) -> None:
+    turn(ONE, shards=4)
+    turn(OTHER, shards=shards)
+    collector_leave(collector=ONE)
+    result = turn(OTHER, shards=shards)
+    assert (result.shard_count, sorted(result.shards)) == (shards, list(range(shards)))
+
+
+def test_a_lone_collector_with_fewer_shards_holds_none_of_the_old_ones() -> None:
+    turn(ONE, shards=6)
+    assert turn(ONE, shards=2).shards == {0, 1}
+    assert CollectorShard.objects.filter(holder_id=ONE).count() == 2
+
+
+def test_a_collector_that_follows_another_number_says_once_which_setting_differs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    turn(ONE, shards=4)
+    leases = Leases(DatabaseThread("unused"), OTHER, shard_count=6)
+    for _ in range(2):
+        leases._assignment(Facts("host", 2))
+    (warning,) = caplog.messages
+    assert warning.startswith("COLLECTOR_SHARDS is 6 here and 4 at the collector that has run longest")
 
 
 def test_a_lease_that_ran_out_stays_until_somebody_takes_it() -> None:

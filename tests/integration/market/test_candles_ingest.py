@@ -9,14 +9,16 @@ import pytest
 
 from market.domain.batch import CandleBatch
 from market.domain.frame import CandleFrame
+from market.domain.interval import Interval
 from market.domain.source import Source
-from market.domain.window import to_datetime
+from market.domain.window import DAY_MS, TimeWindow, to_datetime
 from market.models import ArchiveFile, LedgerDay
 from market.services.candles import Ingested, candles_ingest
 from market.services.ledger import days_note, days_reopen, days_settle
+from market.store import candles
 from tests.support.candles import issue, load, make_symbol, ms, random_frame
 from tests.support.database import query
-from tests.support.stored import stored_bars
+from tests.support.stored import bars_by_time_bucket, stored_bars
 
 pytestmark = pytest.mark.django_db
 
@@ -84,11 +86,13 @@ def test_a_disagreement_is_noted_with_who_won() -> None:
     ]
 
 
-def test_a_batch_of_a_whole_day_may_lose_again_and_again() -> None:
+def test_a_disagreement_that_comes_again_is_counted_once() -> None:
     symbol = make_symbol()
     load(symbol, random_frame(1, START, 1_440), Source.DAILY)
-    for _ in range(25):
-        load(symbol, random_frame(2, START, 1_440), Source.MONTHLY)
+    for _ in range(3):
+        load(symbol, random_frame(2, START, 100), Source.MONTHLY)
+    assert LedgerDay.objects.get().conflict_rows == 100
+    load(symbol, random_frame(2, START, 1_440), Source.MONTHLY)
     assert LedgerDay.objects.get().conflict_rows == 1_440
 
 
@@ -96,6 +100,24 @@ def test_a_day_is_complete_with_the_minutes_since_the_listing() -> None:
     symbol = make_symbol(onboard_at=to_datetime(START + 23 * 3_600_000))
     load(symbol, random_frame(1, START + 23 * 3_600_000, 60), Source.DAILY)
     assert LedgerDay.objects.values_list("state", "expected").get() == ("archive", 60)
+
+
+@pytest.mark.parametrize("interval", [interval for interval in Interval if interval is not Interval.M1])
+def test_a_bar_that_somebody_has_put_where_no_minute_is_gives_way_to_the_minutes(interval: Interval) -> None:
+    symbol = make_symbol()
+    opens = int(interval.starts(TimeWindow(START, START + 7 * DAY_MS))[0])
+    candles.insert(interval, CandleBatch.of(symbol.id, random_frame(9, opens, 1)))
+    frame = random_frame(1, START, 29 * 1_440)
+    load(symbol, frame)
+    bars = {time: bar for (_, time), bar in stored_bars(interval.value).items()}
+    assert bars == {time: bar for (_, time), bar in bars_by_time_bucket(interval.value).items()}
+
+
+def test_a_stray_bar_of_a_bucket_that_gets_no_minute_is_removed_with_the_others_of_its_day() -> None:
+    symbol = make_symbol()
+    candles.insert(Interval.H1, CandleBatch.of(symbol.id, random_frame(9, START + 5 * 3_600_000, 1)))
+    load(symbol, random_frame(1, START, 60))
+    assert list(stored_bars("1h")) == list(bars_by_time_bucket("1h"))
 
 
 @pytest.mark.django_db(transaction=True)

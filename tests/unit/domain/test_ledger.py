@@ -48,22 +48,36 @@ def test_minutes_that_change_their_source_are_counted_once(
     rows: dict[Source, int], source: Source, new: int, better: int
 ) -> None:
     taken = {held: min(count, better) for held, count in rows.items() if held is not source}
-    entry = DayEntry(DAY, 1_440, rows).moved(source, added=new + sum(taken.values()), taken_from=taken, conflicts=0)
+    entry = DayEntry(DAY, 1_440, rows).moved(source, added=new + sum(taken.values()), taken_from=taken, conflicting=0)
     assert entry.total == sum(rows.values()) + new
-    assert all(entry.rows[held] == rows[held] - count for held, count in taken.items())
+    assert all(entry.rows.get(held, 0) == rows[held] - count for held, count in taken.items())
+    assert all(entry.rows.values()), "a source without a minute is not named"
 
 
-def test_a_conflict_that_is_reported_again_and_again_never_exceeds_the_days_minutes() -> None:
+@given(st.lists(st.sets(st.integers(0, 1_439), max_size=20), max_size=5))
+def test_a_minute_in_conflict_counts_once_however_often_it_is_reported(batches: list[set[int]]) -> None:
     entry = DayEntry(DAY, 1_440, {Source.DAILY: 1_440})
-    for _ in range(40):
-        entry = entry.moved(Source.MONTHLY, added=0, taken_from={}, conflicts=1_000)
-    assert entry.conflict_rows == 1_440
+    for minutes in batches:
+        entry = entry.moved(Source.MONTHLY, added=0, taken_from={}, conflicting=sum(1 << minute for minute in minutes))
+    assert entry.conflict_rows == len(set().union(*batches))
+
+
+def test_conflicts_of_which_no_minute_is_known_never_exceed_the_days_minutes() -> None:
+    entry = DayEntry(DAY, 1_440, {Source.DAILY: 1_440}, conflict_rows=1_439)
+    assert entry.moved(Source.MONTHLY, added=0, taken_from={}, conflicting=0b111).conflict_rows == 1_440
+
+
+@pytest.mark.parametrize(("rows", "is_settled"), [(1_399, False), (1_400, True)])
+def test_a_settled_day_is_open_again_when_the_count_finds_fewer_minutes(rows: int, is_settled: bool) -> None:
+    entry = DayEntry(DAY, 1_440, {Source.DAILY: 1_400}, conflict_rows=1_400, is_settled=True)
+    again = entry.counted_anew({Source.REST: rows})
+    assert (again.rows, again.is_settled, again.conflict_rows) == ({Source.REST: rows}, is_settled, rows)
 
 
 def test_a_settled_day_that_gains_minutes_is_open_again() -> None:
     entry = DayEntry(DAY, 1_440, is_settled=True)
-    assert not entry.moved(Source.LIVE, added=1, taken_from={}, conflicts=0).is_settled
-    assert entry.moved(Source.LIVE, added=0, taken_from={}, conflicts=0).is_settled
+    assert not entry.moved(Source.LIVE, added=1, taken_from={}, conflicting=0).is_settled
+    assert entry.moved(Source.LIVE, added=0, taken_from={}, conflicting=0).is_settled
 
 
 def test_a_note_keeps_its_newest_lines_each_once() -> None:

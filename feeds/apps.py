@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-from market.signals import collector_wish_changed, symbol_wish_changed
+from market.signals import collector_wish_changed, job_wished, symbol_wish_changed
 
 
 class FeedsConfig(AppConfig):
@@ -12,8 +12,9 @@ class FeedsConfig(AppConfig):
 
     def ready(self) -> None:
         from feeds.live.nudges import nudge_collectors
-        from feeds.tasks import on_wish_changed
+        from feeds.tasks import on_job_wished, on_wish_changed
 
         symbol_wish_changed.connect(on_wish_changed, dispatch_uid="feeds.fill_history")
         symbol_wish_changed.connect(nudge_collectors, dispatch_uid="feeds.nudge_collectors")
         collector_wish_changed.connect(nudge_collectors, dispatch_uid="feeds.nudge_collectors")
+        job_wished.connect(on_job_wished, dispatch_uid="feeds.run_job")

@@ -18,7 +18,10 @@ from kombu.exceptions import OperationalError as BrokerAway
 from feeds.binance.errors import ExchangeError
 from feeds.confirm import history_confirm
 from feeds.history import history_fill
+from feeds.jobs import job_run
 from feeds.listing import listing_load
+from market.selectors.jobs import jobs_are_waiting
+from market.services.jobs import job_take
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +74,42 @@ def confirm_history(*, reissues: bool = False) -> None:
     )
 
 
+# The only task whose every state is kept: an operator waits for it.
+@shared_task(
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    max_retries=5,
+    ignore_result=False,
+    track_started=True,
+)
+def run_job() -> str:
+    """The next job that an operator has asked for, and after it the one after that; what came of it.
+
+    Nothing is done while another worker is at a job: jobs are taken one by one.
+    """
+    job = job_take()
+    if job is None:
+        return "nothing to do, or another worker is at it"
+    asyncio.run(job_run(job))
+    job.refresh_from_db(fields=["state", "text"])
+    if jobs_are_waiting():
+        on_job_wished()
+    return f"job {job.id}, {job.get_kind_display()} {job.symbol.name}: {job.get_state_display()}"
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, max_retries=2)
+def take_up_jobs() -> None:
+    """Jobs whose nudge was lost, or whose worker was killed."""
+    if jobs_are_waiting():
+        on_job_wished()
+
+
 @worker_ready.connect
 def _start(**_: object) -> None:
     """A worker that starts does not wait for the schedule."""
     load_listing.delay()
+    take_up_jobs.delay()
 
 
 def on_wish_changed(**_: object) -> None:
@@ -83,3 +118,11 @@ def on_wish_changed(**_: object) -> None:
         fill_history.delay()
     except BrokerAway as error:
         logger.warning("the worker could not be told of a new wish, it will find it by itself: %s", error)
+
+
+def on_job_wished(**_: object) -> None:
+    """Let a worker look for jobs now. Should the broker be away, the schedule does it later."""
+    try:
+        run_job.delay()
+    except BrokerAway as error:
+        logger.warning("the worker could not be told of a new job, it will find it by itself: %s", error)

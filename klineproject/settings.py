@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "rest_framework.authtoken",
+    "django_celery_results",
     "market.apps.MarketConfig",
     "feeds.apps.FeedsConfig",
     "canvas.apps.CanvasConfig",
@@ -191,9 +192,14 @@ CORS_ALLOW_HEADERS = (*default_headers, "if-match", "if-none-match", "x-user-id"
 CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
 
 # A wish in the database is compared with reality again and again, so a task that is lost with its worker does no
-# harm; results are not kept.
+# harm. States are kept of what an operator has asked for, and of whatever failed; the scheduled tasks' successes would
+# be a write every few seconds that nobody reads.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_RESULT_BACKEND = "klineproject.results:PatientDatabaseBackend"
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = 7 * 86_400
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = True
 # Taken off the queue when they begin: a task that is lost with its worker is made up for by the schedule, while a
 # worker that loses Redis with an unacknowledged task in hand does not survive it (kombu 5.7).
 CELERY_TASK_ACKS_LATE = False
@@ -209,6 +215,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / ".local" / INSTANCE / "celerybeat
 CELERY_BEAT_SCHEDULE = {
     "read the exchange's list": {"task": "feeds.tasks.load_listing", "schedule": 3600.0},
     "find and fill gaps": {"task": "feeds.tasks.fill_history", "schedule": 120.0},
+    "take up what operators have asked for": {"task": "feeds.tasks.take_up_jobs", "schedule": 30.0},
     # Daily files appear at about 08:35 UTC of the next day, sometimes much later: asked for every hour.
     "confirm by the archive": {"task": "feeds.tasks.confirm_history", "schedule": 3600.0},
     # One small request for each file of the last weeks.

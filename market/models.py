@@ -1,4 +1,4 @@
-"""Symbols, the day ledger, the record of archive files, and the collectors.
+"""Symbols, the day ledger, the record of archive files, the collectors, and the operator's jobs.
 
 The candle tables have no models: they are hypertables that only `market.store` reads and writes.
 """
@@ -170,3 +170,62 @@ class CollectorWish(models.Model):
 
     def __str__(self) -> str:
         return "run" if self.is_running else "stand still"
+
+
+# How long a running job counts as held without a word from its worker.
+JOB_LEASE: Final = dt.timedelta(seconds=20)
+
+
+class Job(models.Model):
+    """A long piece of work on one symbol that an operator has asked for, and what has become of it.
+
+    A worker takes it with a lease by the database's clock and says how far it is. One whose worker was killed is taken
+    up again when the lease has run out: every kind of work may be repeated.
+    """
+
+    class Kind(models.TextChoices):
+        LOAD = "load", "load what is missing"
+        REPAIR = "repair", "repair gaps"
+        VERIFY = "verify", "verify"
+        CORRECT = "correct", "verify and correct"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FINDINGS = "findings", "done, with findings"
+        FAILED = "failed", "failed"
+        WITHDRAWN = "withdrawn", "withdrawn"
+
+    symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="jobs")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    wished_by = models.CharField(max_length=150, help_text="The operator's name.")
+    wished_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, help_text="When a worker took it, the last one if there were several.")
+    ended_at = models.DateTimeField(null=True)
+    runner = models.UUIDField(null=True, help_text="The turn that has it; nobody else may report on it.")
+    seen_at = models.DateTimeField(null=True, help_text="Its worker's last word, by the database's clock.")
+    steps = models.PositiveIntegerField(default=0, help_text="Months to go through; 0 until that is known.")
+    steps_done = models.PositiveIntegerField(default=0)
+    text = models.TextField(default="", help_text="How far it is, then what came of it.")
+
+    class Meta:
+        ordering = ("-wished_at", "-id")
+        constraints = (
+            # Also the index of every look for work: a few open ones among all that ever were.
+            models.UniqueConstraint(
+                fields=["symbol"], condition=models.Q(state__in=["waiting", "running"]), name="job_one_open_a_symbol"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.symbol_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in {self.State.WAITING, self.State.RUNNING}
+
+
+JOB_IS_OPEN: Final = models.Q(state__in=[Job.State.WAITING, Job.State.RUNNING])
+JOB_IS_HELD: Final = models.Q(state=Job.State.RUNNING, seen_at__gt=Now() - JOB_LEASE)

@@ -10,3 +10,6 @@ symbol_wish_changed = Signal()
 
 # Sent with nothing when the wish for all collectors has changed (restart, shutdown, start).
 collector_wish_changed = Signal()
+
+# Sent with `job` (market.models.Job) when an operator has asked for a piece of work.
+job_wished = Signal()

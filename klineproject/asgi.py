@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from a2wsgi import WSGIMiddleware
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
 
@@ -27,14 +24,13 @@ _BODY_SECONDS: Final = 20.0
 _UNREAD_BYTES: Final = 8 << 20
 _UNREAD_SECONDS: Final = 2.0
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 # First: the push imports models, which exist once Django is set up.
-_threads = WSGIMiddleware(get_wsgi_application(), workers=_THREADS)  # type: ignore[arg-type]
+django.setup(set_prefix=False)
 
+from klineproject.http import Receive, Send, ThreadedHandler  # noqa: E402
 from market.live.app import LiveSockets  # noqa: E402
 
+_views = ThreadedHandler(threads=_THREADS)
 _sockets = LiveSockets()
 
 
@@ -57,7 +53,7 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     2. What the view has not read is read before the answer ends: a server that closes on unread bytes resets the
        connection, and the client never sees the answer that refused it.
     """
-    collected: deque[dict[str, Any]] = deque()
+    collected: list[bytes] = []
     has_more = True
     try:
         async with asyncio.timeout(_BODY_SECONDS):
@@ -66,8 +62,8 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     return
-                collected.append(message)
-                size = max(size, sum(len(part.get("body", b"")) for part in collected))
+                collected.append(message.get("body", b""))
+                size = max(size, sum(map(len, collected)))
                 has_more = bool(message.get("more_body"))
     except TimeoutError:
         await _answer_late_body(send)
@@ -75,8 +71,6 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
     async def receiving() -> dict[str, Any]:
         nonlocal has_more
-        if collected:
-            return collected.popleft()
         message = await receive()
         has_more = bool(message.get("more_body"))
         return message
@@ -90,7 +84,7 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
                         left -= len((await receiving()).get("body", b""))
         await send(message)
 
-    await _threads(scope, receiving, sending)  # type: ignore[arg-type]
+    await _views(scope, b"".join(collected), receiving, sending, is_whole=not has_more)
 
 
 def _most(path: str) -> int:

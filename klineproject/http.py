@@ -1,0 +1,156 @@
+"""HTTP for Django's synchronous views, in a few threads that stay.
+
+A thread is held while Python runs, never while a client is waited for: an ordinary answer comes out of it whole, and
+of one that is streamed each part is made by itself, when the client has taken the part before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BufferedReader, BytesIO, RawIOBase
+from typing import Any, Final, cast
+
+from django.core import signals
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+logger = logging.getLogger(__name__)
+
+# Small parts of a stream are joined up to this many bytes: each way through a thread costs as much as a few kilobytes.
+_PART_BYTES: Final = 64 << 10
+# A client that takes no byte of a stream for so long (seconds) is cut off: what a stream holds is for others, too.
+_STALLED_SECONDS: Final = 60.0
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """An answer that is ready."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """An answer whose body is still to be made."""
+
+    status: int
+    headers: Headers
+    response: StreamingHttpResponse
+    parts: Iterator[bytes]
+
+
+class ThreadedHandler(BaseHandler):
+    """An ASGI application for requests; the views of each run in one of `threads` threads."""
+
+    def __init__(self, *, threads: int) -> None:
+        super().__init__()
+        self.load_middleware(is_async=False)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="http")
+
+    async def __call__(self, scope: Message, begun: bytes, receive: Receive, send: Send, *, is_whole: bool) -> None:
+        """Answer one request. `begun` is its body as far as it has come; unless that is the whole, the rest is received
+        when, and if, the view reads it."""
+        loop = asyncio.get_running_loop()
+        body = BytesIO(begun) if is_whole else BufferedReader(_LateBody(begun, receive, loop))
+        answer = await loop.run_in_executor(self._threads, self._answer, scope, body)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        if isinstance(answer, _Whole):
+            await send({"type": "http.response.body", "body": answer.body})
+        else:
+            await self._stream(answer, scope, receive, send)
+
+    def _answer(self, scope: Message, body: Any) -> _Whole | _Stream:
+        """In a thread: the view's answer, as far as it can be made at once."""
+        signals.request_started.send(sender=type(self), scope=scope)
+        set_script_prefix(scope.get("root_path", "") or "")
+        response: HttpResponseBase = self.get_response(ASGIRequest(scope, body))
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+        headers += [(b"set-cookie", cookie.OutputString().encode("latin-1")) for cookie in response.cookies.values()]
+        if isinstance(response, StreamingHttpResponse):
+            return _Stream(response.status_code, headers, response, iter(response))
+        whole = _Whole(response.status_code, headers, cast("Any", response).content)
+        response.close()
+        return whole
+
+    async def _stream(self, answer: _Stream, scope: Message, receive: Receive, send: Send) -> None:
+        """Part after part, until the end or until the client has left.
+
+        Where one cannot be made or is not taken, the answer stays without its end and the server cuts the connection:
+        the client sees that it has not got everything.
+        """
+        loop = asyncio.get_running_loop()
+        gone = asyncio.create_task(_disconnect(receive))
+        step: asyncio.Future[bytes] | None = None
+        try:
+            while not gone.done():
+                part = b""
+                if scope["method"] != "HEAD":
+                    step = loop.run_in_executor(self._threads, _next_part, answer.parts)
+                    part = await asyncio.shield(step)
+                async with asyncio.timeout(_STALLED_SECONDS):
+                    await send({"type": "http.response.body", "body": part, "more_body": bool(part)})
+                if not part:
+                    break
+        except TimeoutError:
+            logger.warning("%s is cut off: its client takes nothing", scope["path"])
+        except Exception as error:  # noqa: BLE001 (half the answer is out: it can only be cut, and the log be told)
+            logger.warning("%s is cut off: %s: %s", scope["path"], type(error).__name__, error)
+        finally:
+            gone.cancel()
+            if step is not None:
+                # Where the server stops in the middle of a part: nothing is closed that a thread still works with.
+                await asyncio.wait([step])
+            await loop.run_in_executor(self._threads, answer.response.close)
+
+
+async def _disconnect(receive: Receive) -> None:
+    """Return when the client has left; what it still sends is not read by anybody."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _LateBody(RawIOBase):
+    """A body that is still coming, as a file for a thread."""
+
+    def __init__(self, begun: bytes, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._left, self._receive, self._loop = begun, receive, loop
+        self._has_more = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left and self._has_more:
+            message = asyncio.run_coroutine_threadsafe(self._receive_one(), self._loop).result()
+            self._left, self._has_more = message.get("body", b""), bool(message.get("more_body"))
+        part, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+    async def _receive_one(self) -> Message:
+        return await self._receive()
+
+
+def _next_part(parts: Iterator[bytes]) -> bytes:
+    """In a thread: the next bytes of a stream; empty at its end."""
+    joined = bytearray()
+    for part in parts:
+        joined += part
+        if len(joined) >= _PART_BYTES:
+            break
+    return bytes(joined)

@@ -1,6 +1,6 @@
 # Everything runs in .venv and against private services under .local/ (see klineproject/local).
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench down clean .venv
+.PHONY: help run demo test check lock bench down clean .venv node_modules
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -11,17 +11,17 @@ INSTANCE = KLINE_INSTANCE=$(1)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv ## the product against the real exchange; Ctrl-C stops everything
+run: .venv node_modules ## the product against the real exchange; Ctrl-C stops everything
 	$(call serve,run,Procfile,)
 
-demo: .venv ## the product against the exchange double; Ctrl-C stops everything
+demo: .venv node_modules ## the product against the exchange double; Ctrl-C stops everything
 	$(call serve,demo,Procfile.demo,$(DEMO))
 
-test: .venv ## all tests (ARGS="-k name" for some)
+test: .venv node_modules ## all tests (ARGS="-k name" for some)
 	$(LOCAL) up test
 	$(call INSTANCE,test) $(BIN)/pytest $(ARGS)
 
-check: .venv ## format, lint, types, import rules, migrations
+check: .venv node_modules ## format, lint, types, import rules, migrations
 	$(LOCAL) up test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -42,7 +42,7 @@ down: ## stop the services of all instances; their data stays
 
 clean: ## stop the services; remove their data, their programs and .venv
 	@if [ -d .local ]; then $(PYTHON) -m klineproject.local clean; fi
-	rm -rf .venv
+	rm -rf .venv node_modules
 
 # The demo's exchange and what it tracks at its first start.
 EXCHANGE_PORT ?= 3001
@@ -72,4 +72,12 @@ endef
 	    { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# What the chart page loads, by npm from the virtual environment, so that the machine needs none. npm writes the file
+# that is the target when everything is in place.
+node_modules: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package-lock.json | .venv
+	$(BIN)/npm ci --loglevel=error
 	@touch $@

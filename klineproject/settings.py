@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "django_celery_results",
     "market.apps.MarketConfig",
+    "market.web.apps.WebConfig",
     "feeds.apps.FeedsConfig",
     "canvas.apps.CanvasConfig",
 ]
@@ -112,6 +113,13 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
+# What the pages load from npm packages; `npm ci` puts them there.
+NODE_MODULES = BASE_DIR / "node_modules"
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "market.web.packages.PackageFinder",
+]
 
 # Saved drawings. What belongs to one owner is in one folder; nobody but this account reads them.
 CANVAS_DIR = BASE_DIR / (ENV.canvas_dir or f".local/{INSTANCE}/canvas")

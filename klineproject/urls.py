@@ -14,6 +14,7 @@ from udf import errors as udf
 from udf.urls import is_ours as is_datafeed
 
 urlpatterns = [
+    path("", include("market.web.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("market.api.urls")),
     path("", include("canvas.urls")),

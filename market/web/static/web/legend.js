@@ -1,0 +1,93 @@
+// The numbers of the bar under the crosshair, or of the newest one: as text of the page.
+
+import { byId, make, say } from "./dom.js";
+
+/**
+ * @typedef {import("./api.js").Bar} Bar
+ * @typedef {import("./feed.js").Feed} Feed
+ */
+
+/** Volumes and the like: `1,234`, `12.3K`, `4.56M`. */
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
+
+/** @type {readonly [key: string, title: string, name: string][]} */
+const FIELDS = [
+  ["open", "O", "open"],
+  ["high", "H", "high"],
+  ["low", "L", "low"],
+  ["close", "C", "close"],
+  ["change", "", "change of the bar"],
+  ["volume", "V", "volume"],
+  ["net", "NV", "net volume"],
+  ["buy", "TBV", "taker-buy volume"],
+];
+
+export class Legend {
+  /** @type {Record<string, HTMLElement>} */
+  #values = {};
+  #isDue = false;
+  /** @type {Bar | null} */
+  #pointed = null;
+
+  /** @param {Feed} feed */
+  constructor(feed) {
+    this.feed = feed;
+    const list = byId("legend-values");
+    for (const [key, title, name] of FIELDS) {
+      const value = make("dd", { "data-field": key });
+      this.#values[key] = value;
+      list.append(make("div", {}, make("dt", { title: name }, make("abbr", { title: name }, title)), value));
+    }
+    feed.chart.subscribeAction("onCrosshairChange", (/** @type {any} */ crosshair) => {
+      this.#pointed = crosshair?.kLineData ?? null;
+      this.refresh();
+    });
+  }
+
+  /** Show what has changed, with the next frame. */
+  refresh() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => {
+      this.#isDue = false;
+      this.#show();
+    });
+  }
+
+  #show() {
+    const newest = this.feed.bars.at(-1);
+    // The one under the crosshair may be the newest, which grows.
+    const bar = this.#pointed !== null && this.#pointed.timestamp !== newest?.timestamp ? this.#pointed : newest;
+    byId("legend-values").hidden = bar === undefined;
+    if (bar === undefined) return;
+    const precision = this.feed.chart.getSymbol()?.pricePrecision ?? 2;
+    const price = (/** @type {number} */ value) => priceText(value, precision);
+    const change = bar.close - bar.open;
+    const percent = bar.open > 0 ? (change / bar.open) * 100 : 0;
+    const sign = change < 0 ? "−" : "+";
+    /** @type {Record<string, string>} */
+    const texts = {
+      open: price(bar.open),
+      high: price(bar.high),
+      low: price(bar.low),
+      close: price(bar.close),
+      change: `${sign}${price(Math.abs(change))} (${sign}${Math.abs(percent).toFixed(2)} %)`,
+      volume: compact.format(bar.volume),
+      net: compact.format(bar.net_volume).replace("-", "−"),
+      buy: compact.format(bar.taker_buy_volume),
+    };
+    for (const [key, text] of Object.entries(texts)) say(this.#values[key], text);
+    const direction = change < 0 ? "down" : "up";
+    for (const key of ["open", "high", "low", "close", "change"]) this.#values[key].dataset.direction = direction;
+    this.#values.net.dataset.direction = bar.net_volume < 0 ? "down" : "up";
+  }
+}
+
+/**
+ * A price with its digits: `64,123.50`.
+ * @param {number} value
+ * @param {number} precision
+ */
+export function priceText(value, precision) {
+  return value.toLocaleString("en-US", { minimumFractionDigits: precision, maximumFractionDigits: precision });
+}

@@ -1,0 +1,13 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.urls.resolvers import URLPattern
+
+from market.web.views import ChartView
+
+app_name = "web"
+urlpatterns: list[URLPattern] = [
+    path("", ChartView.as_view(), name="chart"),
+]

@@ -78,6 +78,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "django_celery_results",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "market.apps.MarketConfig",
     "market.web.apps.WebConfig",
     "feeds.apps.FeedsConfig",
@@ -193,6 +195,34 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["market.access.permissions.AccessRules"],
     "EXCEPTION_HANDLER": "market.api.errors.envelope_errors",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "OAS_VERSION": "3.1.1",
+    "TITLE": "klineproject",
+    "DESCRIPTION": (
+        "Binance USDS-M futures candles. Times are UTC: milliseconds under /api and /canvas, seconds in TradingView's "
+        "protocols. The push socket, /ws, is described in docs/websocket.md."
+    ),
+    "VERSION": "0.1.0",
+    "LICENSE": {"name": "MIT"},
+    "TAGS": [
+        {"name": "candles", "description": "What KlineChart front ends call."},
+        {"name": "symbols", "description": "What is tracked."},
+        {"name": "operation", "description": "What runs."},
+        {"name": "datafeed (UDF)", "description": "TradingView's datafeed protocol; `datafeedUrl` is this server."},
+        {"name": "canvases", "description": "Saved drawings, by symbol and name."},
+        {"name": "TradingView storage", "description": "`charts_storage_url` is this server, version `1.1`."},
+    ],
+    # The datafeed's views are none of the REST framework's.
+    "PREPROCESSING_HOOKS": ["udf.schema.add_datafeed"],
+    # Lists of words stay where they are used: the names that would be made up for them say less.
+    "POSTPROCESSING_HOOKS": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    # Swagger UI from the installed package; without a validator, which would be a foreign address.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 CORS_ALLOWED_ORIGINS = ENV.cors_allowed_origins
 # What a page of another origin needs for its drawings: whose they are, and which version it has.

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from canvas import outside as canvas
+from klineproject.schema import DocsView, SchemaView
 from market.api import errors as api
 from udf import errors as udf
 from udf.urls import is_ours as is_datafeed
@@ -16,6 +17,8 @@ from udf.urls import is_ours as is_datafeed
 urlpatterns = [
     path("", include("market.web.urls")),
     path("admin/", admin.site.urls),
+    path("api/schema", SchemaView.as_view(), name="schema"),
+    path("api/docs", DocsView.as_view()),
     path("api/", include("market.api.urls")),
     path("", include("canvas.urls")),
     path("", include("udf.urls")),

@@ -16,7 +16,7 @@ from udf.resolutions import interval_of
 # int() itself takes more: spaces, underscores, the digits of all scripts.
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 # Charts ask for times before 1970 when they are scrolled far back.
-_LATEST_SECONDS: Final = LATEST_MS // 1_000
+LATEST_SECONDS: Final = LATEST_MS // 1_000
 
 
 class Parameters:
@@ -48,7 +48,7 @@ class Parameters:
 
     def moment(self, name: str) -> int | None:
         """Seconds as milliseconds UTC, nothing before 1970; or None."""
-        seconds = self.number(name, least=-_LATEST_SECONDS, greatest=_LATEST_SECONDS)
+        seconds = self.number(name, least=-LATEST_SECONDS, greatest=LATEST_SECONDS)
         return None if seconds is None else max(0, seconds) * 1_000
 
     def resolution(self) -> Interval:

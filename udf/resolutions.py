@@ -19,12 +19,12 @@ SUPPORTED: Final[dict[str, Interval]] = {
 }
 # Without this list a chart would build 240 from many more bars of 60.
 INTRADAY: Final = [name for name in SUPPORTED if name.isdecimal()]
-_ACCEPTED: Final = {**SUPPORTED, "D": Interval.D1, "W": Interval.W1, "M": Interval.MN1}
+ACCEPTED: Final = {**SUPPORTED, "D": Interval.D1, "W": Interval.W1, "M": Interval.MN1}
 
 
 def interval_of(resolution: str) -> Interval:
     """The timeframe of that name; case matters. ValueError names the valid ones."""
     try:
-        return _ACCEPTED[resolution]
+        return ACCEPTED[resolution]
     except KeyError:
-        raise ValueError(f"expected one of {', '.join(_ACCEPTED)}") from None
+        raise ValueError(f"expected one of {', '.join(ACCEPTED)}") from None

@@ -25,8 +25,8 @@ from udf.lookup import instrument_of, symbol_id_of, symbol_of
 from udf.parameters import Parameters
 
 _SHORTEST_MONTH_MS: Final = 28 * DAY_MS
-_MAX_QUOTES: Final = 200
-_MAX_FOUND: Final = 1_000
+MAX_QUOTES: Final = 200
+MAX_FOUND: Final = 1_000
 _DEFAULT_FOUND: Final = 30
 # A hole in a page of closed bars may be filled, and the daily file may correct them: not for long without asking.
 _CLOSED_PAGE: Final = "max-age=60"
@@ -98,7 +98,7 @@ class SearchView(DatafeedView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         parameters = Parameters(request.GET)
-        limit = parameters.number("limit", least=1, greatest=_MAX_FOUND) or _DEFAULT_FOUND
+        limit = parameters.number("limit", least=1, greatest=MAX_FOUND) or _DEFAULT_FOUND
         is_served = parameters.text("exchange").upper() in {"", EXCHANGE} and parameters.text("type").lower() in {
             "",
             TYPE,
@@ -185,8 +185,8 @@ class QuotesView(DatafeedView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         requested = [name for name in Parameters(request.GET).required("symbols").split(",") if name]
-        if not 1 <= len(requested) <= _MAX_QUOTES:
-            raise BadParameter("symbols", f"expected 1 to {_MAX_QUOTES} names with commas between them")
+        if not 1 <= len(requested) <= MAX_QUOTES:
+            raise BadParameter("symbols", f"expected 1 to {MAX_QUOTES} names with commas between them")
         known = chart_symbols_named({Ticker.parse(name).symbol for name in requested})
         return _json({"s": "ok", "d": [self._quote(name, known) for name in requested]})
 

@@ -9,6 +9,7 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from canvas.api import schema
 from canvas.api.base import CanvasView, member_of, owner_of
 from canvas.api.bodies import JSONBody
 from canvas.api.errors import canvas_errors
@@ -32,6 +33,7 @@ class PlainView(CanvasView):
 class ListView(PlainView):
     """GET: the canvases of a symbol, by name."""
 
+    @schema.listed
     def get(self, request: Request) -> Response:
         symbol = symbol_of(request.query_params.get("symbol"), most=MAX_NAME)
         items = [item_of(canvas) for canvas in documents_list(owner=owner_of(request), kind=Kind.CANVAS, scope=symbol)]
@@ -41,6 +43,7 @@ class ListView(PlainView):
 class LoadView(PlainView):
     """GET: a canvas as it was saved. Its version is the ETag."""
 
+    @schema.loaded
     def get(self, request: Request) -> Response:
         canvas, content = document_content(key=key_of_query(request))
         headers = {"ETag": tag_of(canvas.version), "Cache-Control": "private, no-cache"}
@@ -52,6 +55,7 @@ class LoadView(PlainView):
 class SaveView(PlainView):
     """POST: a new version of a canvas. `title` is for showing; without it, it is the name."""
 
+    @schema.saved
     def post(self, request: Request) -> Response:
         key = key_of(request, member_of(request, "symbol").value, member_of(request, "name").value)
         title = member_of(request, "title").value
@@ -71,6 +75,7 @@ class SaveView(PlainView):
 class DeleteView(PlainView):
     """DELETE: a canvas with all its versions."""
 
+    @schema.deleted
     def delete(self, request: Request) -> Response:
         document_delete(key=key_of_query(request), condition=_condition(request))
         return Response({"success": True})

@@ -31,6 +31,7 @@ from canvas.services import (
     document_save,
     drawings_merge,
 )
+from canvas.tradingview import schema
 from canvas.tradingview.errors import tradingview_errors
 
 # As long as a 64-bit number can be.
@@ -65,6 +66,7 @@ class StorageView(CanvasView):
 class ChartsView(StorageView):
     """Layouts. With `chart`, it is about the one with this id."""
 
+    @schema.charts_get
     def get(self, request: Request) -> Response:
         owner, client, chart_id = self.owner(), self.client(), self.chart_id()
         if chart_id is None:
@@ -74,6 +76,7 @@ class ChartsView(StorageView):
         item = {name: value for name, value in _chart_item(chart).items() if name in {"id", "name", "timestamp"}}
         return ok(data={**item, "content": content.decode()})
 
+    @schema.charts_post
     def post(self, request: Request) -> Response:
         owner, client, chart_id = self.owner(), self.client(), self.chart_id()
         name, content = self.field("name"), document_text(request, "content")
@@ -88,6 +91,7 @@ class ChartsView(StorageView):
         )
         return ok()
 
+    @schema.charts_delete
     def delete(self, request: Request) -> Response:
         chart_id = self.chart_id()
         if chart_id is None:
@@ -142,6 +146,7 @@ class TemplatesView(StorageView):
         return list(_names(key))
 
 
+@schema.study_templates
 class StudyTemplatesView(TemplatesView):
     """Sets of indicators."""
 
@@ -151,12 +156,14 @@ class StudyTemplatesView(TemplatesView):
         return [{"name": name} for name in _names(key)]
 
 
+@schema.chart_templates
 class ChartTemplatesView(TemplatesView):
     """Colours of the main series. The library itself keeps them by an adapter only; this is what one can call."""
 
     kind = Kind.CHART_TEMPLATE
 
 
+@schema.drawing_templates
 class DrawingTemplatesView(TemplatesView):
     """Looks of a drawing tool, by tool and name, both in the address."""
 
@@ -172,6 +179,7 @@ class DrawingTemplatesView(TemplatesView):
 class DrawingsView(StorageView):
     """Drawings of a chart in a layout, kept apart from the layout."""
 
+    @schema.drawings_get
     def get(self, request: Request) -> Response:
         try:
             _, content = document_content(key=self.key())
@@ -183,6 +191,7 @@ class DrawingsView(StorageView):
         symbol = request.query_params.get("symbol")
         return ok(data={"state": state_dict(state_of_symbol(state, symbol) if symbol else state)})
 
+    @schema.drawings_post
     def post(self, request: Request) -> Response:
         drawings_merge(key=self.key(), change=state_of(member_of(request, "state").value))
         return ok()

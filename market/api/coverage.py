@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -13,17 +14,10 @@ from market.api.base import ApiView
 from market.api.lookup import symbol_of
 from market.api.ranges import RangeQuery
 from market.api.rendering import envelope
+from market.api.schema import COMMON, CONDITIONAL, NOT_CHANGED, READ, SYMBOL, failures
+from market.api.schema import envelope as body_of
 from market.domain.source import DayState, Source
 from market.selectors.coverage import Coverage, CoveredDay, coverage
-
-
-class CoverageView(ApiView):
-    """GET: the ledger of a symbol, oldest day first; every UTC day that shares an instant with [from, to)."""
-
-    def get(self, request: Request, symbol: str) -> HttpResponseBase:
-        window = RangeQuery.window_of(request)
-        found = coverage(symbol=symbol_of(symbol.upper()), window=window, now=self.now())
-        return caching.answer(request, envelope(coverage_dict(found)), caching.REVALIDATE)
 
 
 class CoveredDayOut(serializers.Serializer[Any]):
@@ -71,6 +65,22 @@ class CoverageOut(serializers.Serializer[Any]):
     holes = HoleOut(many=True)
     files = serializers.ListField(child=serializers.CharField())
     days = CoveredDayOut(many=True)
+
+
+class CoverageView(ApiView):
+    """GET: the ledger of a symbol, oldest day first; every UTC day that shares an instant with [from, to)."""
+
+    @extend_schema(
+        tags=["candles"],
+        operation_id="coverage",
+        summary="What is stored of a symbol, day by day",
+        parameters=[SYMBOL, RangeQuery, *CONDITIONAL, *COMMON],
+        responses={200: body_of("Coverage", CoverageOut()), **NOT_CHANGED, **failures(400, 404, *READ)},
+    )
+    def get(self, request: Request, symbol: str) -> HttpResponseBase:
+        window = RangeQuery.window_of(request)
+        found = coverage(symbol=symbol_of(symbol.upper()), window=window, now=self.now())
+        return caching.answer(request, envelope(coverage_dict(found)), caching.REVALIDATE)
 
 
 def coverage_dict(found: Coverage) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from rest_framework import serializers
 
 from market.domain.interval import Interval
 from market.domain.window import EARLIEST_MS, LATEST_MS, from_datetime
-from market.models import Collector, CollectorShard, CollectorWish
+from market.models import Collector, CollectorWish
 from market.selectors.ledger import HistoryProgress
 from market.selectors.live import LiveSymbol
 
@@ -161,15 +161,15 @@ class SymbolOut(serializers.Serializer[Any]):
 
     symbol = serializers.CharField(source="name")
     is_tracked = serializers.BooleanField()
-    backfill_from = MillisecondsField()
+    backfill_from = MillisecondsField(allow_null=True)
     status = serializers.CharField()
     contract_type = serializers.CharField()
     base_asset = serializers.CharField()
     quote_asset = serializers.CharField()
-    tick_size = StepField()
-    step_size = StepField()
-    onboard_at = MillisecondsField()
-    delivery_at = MillisecondsField()
+    tick_size = StepField(allow_null=True)
+    step_size = StepField(allow_null=True)
+    onboard_at = MillisecondsField(allow_null=True)
+    delivery_at = MillisecondsField(allow_null=True)
 
 
 class HistoryOut(serializers.Serializer[HistoryProgress]):
@@ -183,8 +183,8 @@ class HistoryOut(serializers.Serializer[HistoryProgress]):
     conflict_rows = serializers.IntegerField()
     states = serializers.DictField(child=serializers.IntegerField())
     wanted_from = serializers.IntegerField()
-    first_day = serializers.DateField()
-    last_day = serializers.DateField()
+    first_day = serializers.DateField(allow_null=True)
+    last_day = serializers.DateField(allow_null=True)
 
     def get_percent(self, progress: HistoryProgress) -> float:
         """Rounded down: 100 means that nothing is left."""
@@ -215,7 +215,10 @@ class CollectorOut(serializers.Serializer[Collector]):
     is_connected = serializers.BooleanField()
     connections = serializers.IntegerField()
     symbols = serializers.IntegerField()
-    shards = serializers.SlugRelatedField[CollectorShard](many=True, read_only=True, slug_field="number")
+    shards = serializers.SerializerMethodField()
+
+    def get_shards(self, collector: Collector) -> list[int]:
+        return [shard.number for shard in collector.shards.all()]
 
 
 class CollectorWishOut(serializers.Serializer[CollectorWish]):

@@ -10,6 +10,7 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from market.api import operations
 from market.api.base import ApiView
 from market.api.errors import UnknownSymbol
 from market.api.lookup import symbol_id_of
@@ -44,6 +45,7 @@ _COLLECTORS_ACTIONS: Final = {
 class KlinesView(ApiView):
     """GET: the newest bars of a symbol, oldest first."""
 
+    @operations.klines
     def get(self, request: Request, symbol: str) -> Response:
         query = KlinesQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -79,9 +81,11 @@ def kline_dicts(name: str, rows: Sequence[BarRow]) -> list[dict[str, Any]]:
 class SymbolsView(ApiView):
     """GET: the names of the tracked symbols. POST: track one."""
 
+    @operations.symbols
     def get(self, request: Request) -> Response:
         return Response([symbol.name for symbol in symbols_tracked()])
 
+    @operations.symbol_track
     def post(self, request: Request) -> Response:
         wish = SymbolWish(data=request.data)
         wish.is_valid(raise_exception=True)
@@ -98,6 +102,7 @@ class SymbolsView(ApiView):
 class SymbolView(ApiView):
     """DELETE: stop tracking a symbol; its candles stay."""
 
+    @operations.symbol_untrack
     def delete(self, request: Request, symbol: str) -> Response:
         untracked = symbol_untrack(name=symbol) if is_name(symbol.upper()) else None
         if untracked is None:
@@ -108,9 +113,11 @@ class SymbolView(ApiView):
 class CollectorsView(ApiView):
     """GET: the collectors that are alive. POST: what all of them shall do."""
 
+    @operations.collectors
     def get(self, request: Request) -> Response:
         return Response([CollectorOut(collector).data for collector in collectors_alive()])
 
+    @operations.collectors_wish
     def post(self, request: Request) -> Response:
         body = CollectorsAction(data=request.data)
         body.is_valid(raise_exception=True)
@@ -121,6 +128,7 @@ class CollectorsView(ApiView):
 class StatusView(ApiView):
     """GET: what runs, and how far the history has come."""
 
+    @operations.status
     def get(self, request: Request) -> Response:
         now = self.now()
         history = history_progress(now=now)

@@ -17,9 +17,9 @@ run: .venv node_modules ## the product against the real exchange; Ctrl-C stops e
 demo: .venv node_modules ## the product against the exchange double; Ctrl-C stops everything
 	$(call serve,demo,Procfile.demo,$(DEMO))
 
-test: .venv node_modules ## all tests (ARGS="-k name" for some)
+test: .venv node_modules ## all tests (ARGS="-k name" for some, ARGS="-n 0" one after the other)
 	$(LOCAL) up test
-	$(call INSTANCE,test) $(BIN)/pytest $(ARGS)
+	$(call INSTANCE,test) $(BIN)/pytest -n auto --no-loadscope-reorder $(ARGS)
 
 check: .venv node_modules ## format, lint, types, import rules, migrations
 	$(LOCAL) up test

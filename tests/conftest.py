@@ -3,6 +3,9 @@
 The services come from DATABASE_URL and REDIS_URL, or else from a private instance of this checkout (`test`, or the one
 that KLINE_INSTANCE names), which is started here if it does not run. The schema comes from the migrations, so the
 test database is a real TimescaleDB.
+
+Of several workers (`pytest -n auto`) each has an instance of its own: gw0 the one above, gw1 `test-gw1` and so on. So
+the test database has the same name everywhere, and what a test starts as a process of its own finds it by the settings.
 """
 
 from __future__ import annotations
@@ -13,15 +16,26 @@ from collections.abc import Iterator
 import django
 import hypothesis
 import pytest
+from xdist.remote import Producer
 
 from klineproject.local.instance import Instance
+from tests.support.sharing_out import SharingOut, rank, workers
+
+# It takes the services of the process that shares the tests out, which runs none itself.
+_FIRST_WORKER = "gw0"
+# Services that are given are there once: workers would empty each other's tables.
+_CAN_SHARE_OUT = not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
 
 
 def _provide_services() -> None:
     """Before anything reads the settings: they need both addresses."""
-    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+    if not _CAN_SHARE_OUT:
         return
-    Instance(os.environ.setdefault("KLINE_INSTANCE", "test")).up()
+    name = os.environ.setdefault("KLINE_INSTANCE", "test")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", _FIRST_WORKER)
+    if worker != _FIRST_WORKER:
+        name = os.environ["KLINE_INSTANCE"] = f"{name}-{worker}"
+    Instance(name).up()
 
 
 _provide_services()
@@ -34,6 +48,32 @@ hypothesis.settings.register_profile(
     "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("project")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means."""
+    return workers() if _CAN_SHARE_OUT else 0
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Let each worker read the settings here, once its own services are up, and not as pytest-django is loaded."""
+    if not _CAN_SHARE_OUT:
+        raise pytest.UsageError("DATABASE_URL and REDIS_URL are set: all workers would use the same database. Use -n 0")
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingOut:
+    return SharingOut(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """No suffix to the database's name: each worker has a server of its own."""
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,8 @@ from klineproject.local.postgres_server import PostgresServer
 from klineproject.local.redis_server import RedisServer
 from klineproject.local.toolbox import Toolbox
 
-# Instances whose Redis keeps nothing: each of their runs starts from an empty queue anyway.
+# Instances whose Redis keeps nothing, and those whose names continue theirs with a hyphen (`test-gw1`): each of their
+# runs starts from an empty queue anyway.
 FORGETFUL = frozenset({"test", "bench"})
 
 
@@ -84,7 +85,7 @@ class Instance:
             home / "redis",
             account,
             tools.redis,
-            persistent=name not in FORGETFUL if persistent is None else persistent,
+            persistent=name.partition("-")[0] not in FORGETFUL if persistent is None else persistent,
         )
         self._home = home
 

@@ -132,8 +132,9 @@ def test_queued_work_outlives_a_killed_redis_of_a_persistent_instance(instance: 
         assert client.lrange("queue", 0, -1) == ["work", "more work"]
 
 
-def test_a_redis_that_is_not_persistent_forgets(make_instance: Callable[..., Instance]) -> None:
-    instance = make_instance("test")
+@pytest.mark.parametrize("name", ["test", "test-gw1"])
+def test_a_redis_that_is_not_persistent_forgets(make_instance: Callable[..., Instance], name: str) -> None:
+    instance = make_instance(name)
     with cache(instance.up().redis_url) as client:
         client.set("kept", "no")
     instance.down()

@@ -12,6 +12,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 import django
+from django.conf import settings
+
+from klineproject.forwarded import as_client_sees_it
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
 
@@ -28,8 +31,10 @@ _UNREAD_SECONDS: Final = 2.0
 django.setup(set_prefix=False)
 
 from klineproject.http import Receive, Send, ThreadedHandler  # noqa: E402
+from market.access.checks import refuse_unsafe_start  # noqa: E402
 from market.live.app import LiveSockets  # noqa: E402
 
+refuse_unsafe_start()
 _views = ThreadedHandler(threads=_THREADS)
 _sockets = LiveSockets()
 
@@ -37,12 +42,12 @@ _sockets = LiveSockets()
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """One request, one socket, or the life of the server."""
     match scope["type"]:
-        case "websocket":
-            await _sockets(scope, receive, send)
         case "lifespan":
             await _live(receive, send)
+        case "websocket":
+            await _sockets(as_client_sees_it(scope, settings.TRUSTED_PROXIES), receive, send)
         case _:
-            await _http(scope, receive, send)
+            await _http(as_client_sees_it(scope, settings.TRUSTED_PROXIES), receive, send)
 
 
 async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:

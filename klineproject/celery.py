@@ -15,6 +15,15 @@ app.autodiscover_tasks()
 app.set_default()
 
 
+@signals.worker_init.connect
+@signals.beat_init.connect
+def _refuse_unsafe_start(**_: object) -> None:
+    """Commands of Django's run its system checks by themselves, Celery's do not."""
+    from market.access.checks import refuse_unsafe_start  # noqa: PLC0415  (needs the settings, which import this)
+
+    refuse_unsafe_start()
+
+
 @signals.setup_logging.connect
 def _keep_our_logging(**_: object) -> None:
     """With a receiver here, Celery leaves logging as the settings have set it up."""

@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "market.access.middleware.AccessMiddleware",
 ]
 ROOT_URLCONF = "klineproject.urls"
 ASGI_APPLICATION = "klineproject.asgi.application"
@@ -193,6 +194,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "market.access.authentication.BySession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["market.access.permissions.AccessRules"],
+    "DEFAULT_THROTTLE_CLASSES": ["market.access.throttles.Limits"],
     "EXCEPTION_HANDLER": "market.api.errors.envelope_errors",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -227,7 +229,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 CORS_ALLOWED_ORIGINS = ENV.cors_allowed_origins
 # What a page of another origin needs for its drawings: whose they are, and which version it has.
 CORS_ALLOW_HEADERS = (*default_headers, "if-match", "if-none-match", "x-user-id")
-CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
+CORS_EXPOSE_HEADERS = ("ETag", "Retry-After", "WWW-Authenticate")
 
 # A wish in the database is compared with reality again and again, so a task that is lost with its worker does no
 # harm. States are kept of what an operator has asked for, and of whatever failed; the scheduled tasks' successes would
@@ -297,10 +299,16 @@ LOGGING = {
             "style": "{",
         },
     },
+    "filters": {"without sockets": {"()": "klineproject.logs.WithoutSockets"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
         # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
+        # At DEBUG it quotes handshakes with all their headers.
+        "uvicorn.error": {
+            "level": "INFO" if ENV.log_level == "DEBUG" else ENV.log_level,
+            "filters": ["without sockets"],
+        },
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class MarketConfig(AppConfig):
@@ -8,3 +9,8 @@ class MarketConfig(AppConfig):
 
     name = "market"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from market.access.checks import TAG, access_is_safe
+
+        register(access_is_safe, TAG)

@@ -2,6 +2,7 @@
 
     a name that is no symbol's           200: the client reads the body alone, and knows it from the original so
     what is wrong with a parameter       400, with the name of the parameter
+    nobody is known who may read that    401, with WWW-Authenticate
     an address that is not ours          404
     a method that is not GET             405
     too many requests                    429, with Retry-After
@@ -76,7 +77,11 @@ def answer_to(problem: Exception, request: HttpRequest) -> HttpResponse:
             wait: float | None = getattr(problem, "wait", None)
             answer = failure(429, str(problem.detail), {"Retry-After": str(math.ceil(wait or _RETRY_SECONDS))})
         case APIException():
-            answer = failure(problem.status_code, str(problem.detail))
+            # Set by the framework without declaring it.
+            challenge = getattr(problem, "auth_header", None)
+            answer = failure(
+                problem.status_code, str(problem.detail), {"WWW-Authenticate": challenge} if challenge else None
+            )
         case OperationalError() | InterfaceError():
             logger.warning("the database is away: %s", problem)
             answer = failure(503, _DATABASE_AWAY, retry)

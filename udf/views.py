@@ -23,6 +23,7 @@ from udf.errors import BadParameter, answer_to, failure
 from udf.instruments import EXCHANGE, TYPE, Series, Ticker, search, search_item, symbol_info, symbol_table
 from udf.lookup import instrument_of, symbol_id_of, symbol_of
 from udf.parameters import Parameters
+from udf.rules import admit
 
 _SHORTEST_MONTH_MS: Final = 28 * DAY_MS
 MAX_QUOTES: Final = 200
@@ -43,10 +44,13 @@ class DatafeedView(View):
     replaces (`as_view(now=...)`)."""
 
     http_method_names = ("get", "head")
+    # What counts requests leaves these to `admit`.
+    follows_rest_rules = True
     now: Callable[[], int] = staticmethod(wall_clock)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
+            admit(request)
             return super().dispatch(request, *args, **kwargs)
         except Exception as problem:  # noqa: BLE001  (the client can read no other form of failure)
             return answer_to(problem, request)

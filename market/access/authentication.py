@@ -11,8 +11,10 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
+
+from market.access.counters import LOGINS, limiter, visitor_of
 
 OPEN: Final = "open"
 TOKEN: Final = "token"  # noqa: S105  (a word of the setting ACCESS)
@@ -25,10 +27,22 @@ def user_of(request: Request) -> AbstractBaseUser | None:
 
 
 class ByToken(TokenAuthentication):
-    """`Authorization: Token KEY`, of the table that the admin and `manage.py drf_create_token` fill."""
+    """`Authorization: Token KEY`, of the table that the admin and `manage.py drf_create_token` fill.
+
+    Tokens that do not count are refused with 401, and LOGINS_PER_MINUTE of them from one address with 429.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        return super().authenticate(request) if settings.ACCESS == TOKEN else None
+        if settings.ACCESS != TOKEN:
+            return None
+        try:
+            return super().authenticate(request)
+        except AuthenticationFailed:
+            # Who has a token that counts is never stopped here, whoever else shares his address.
+            wait = limiter(LOGINS).ask(f"token of {visitor_of(request)}")
+            if wait:
+                raise Throttled(wait) from None
+            raise
 
     def authenticate_credentials(self, key: str) -> tuple[Any, Any]:
         # No text of PostgreSQL's has a NUL.

@@ -12,7 +12,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from market.access.origins import origin_is_allowed
+from django.conf import settings
+
+from market.access.handshake import Refusal, refusal_of, visitor_of
+from market.access.limits import Places
 from market.live.hub import Hub
 from market.live.socket import Socket
 
@@ -24,6 +27,11 @@ BEHIND: Final = 1013
 # How long (seconds) a client that is behind is given to take the end of what was sent and the reason.
 _FAREWELL: Final = 10.0
 
+_NOT_HERE: Final = Refusal(404, "there is no socket at this address: /ws is")
+_NO_PLACE: Final = Refusal(
+    429, "too many sockets are open from this address: close one, or see SOCKETS_PER_ADDRESS", {"Retry-After": "10"}
+)
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -34,6 +42,7 @@ class LiveSockets:
 
     def __init__(self) -> None:
         self.hub: Hub | None = None
+        self._places = Places(settings.SOCKETS_PER_ADDRESS)
 
     async def stop(self) -> None:
         if self.hub is not None:
@@ -43,12 +52,13 @@ class LiveSockets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection, from its handshake to its end."""
         await receive()
-        if scope["path"] != PATH:
-            await _refuse(scope, send, 404, "there is no socket at this address: /ws is")
+        refusal = _NOT_HERE if scope["path"] != PATH else await refusal_of(scope)
+        if refusal is not None:
+            await _refuse(scope, send, refusal)
             return
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if not origin_is_allowed(origin=headers.get(b"origin"), host=headers.get(b"host", "")):
-            await _refuse(scope, send, 403, "this page may not open a socket here: see CORS_ALLOWED_ORIGINS")
+        visitor = visitor_of(scope)
+        if not self._places.take(visitor):
+            await _refuse(scope, send, _NO_PLACE)
             return
         try:
             await send({"type": "websocket.accept"})
@@ -56,6 +66,8 @@ class LiveSockets:
         except OSError:
             # What a server raises when the client has gone.
             return
+        finally:
+            self._places.leave(visitor)
 
     async def _serve(self, receive: Receive, send: Send) -> None:
         if self.hub is None:
@@ -89,13 +101,14 @@ class LiveSockets:
                 raise result
 
 
-async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     """Answer the handshake with a status, where the server can; it is 403 where it cannot."""
     with suppress(OSError):
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close"})
             return
-        body = reason.encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        body = refusal.reason.encode()
+        fields = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body)), **refusal.headers}
+        headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": body})

@@ -6,7 +6,9 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from market.access.addresses import is_loopback
 
 
 class Command(BaseCommand):
@@ -17,6 +19,11 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT, help="default: the setting PORT (%(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not is_loopback(options["host"]) and is_loopback(settings.HOST):
+            raise CommandError(
+                f"--host {options['host']}: others can reach this address, while the settings were checked for "
+                f"HOST={settings.HOST}; set HOST={options['host']} instead"
+            )
         uvicorn.run(
             "klineproject.asgi:application",
             host=options["host"],
@@ -25,6 +32,9 @@ class Command(BaseCommand):
             ws_per_message_deflate=False,
             # Beyond the protocol's 16 KiB, so that a longer message gets an error frame; far beyond, it is cut off.
             ws_max_size=1 << 20,
+            # By default it would believe X-Forwarded-For of whoever comes from this machine; that is for
+            # TRUSTED_PROXIES to say.
+            proxy_headers=False,
             # The product logs what matters by itself; a line for each request would bury it.
             access_log=False,
             log_config=None,

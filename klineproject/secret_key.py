@@ -12,10 +12,10 @@ from pathlib import Path
 def kept_key(file: Path) -> str:
     """The key in `file`, which nobody but this account can read; made now if there is none.
 
-    Several processes that start at once get the same one. Where nothing can be kept, it is a key for this process
-    alone: what it signs is worth nothing to another one, or after its end.
+    Several processes that start at once get the same one. Where nothing can be kept, or what is kept is another
+    account's, it is a key for this process alone: what it signs is worth nothing to another one, or after its end.
     """
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return file.read_text(encoding="ascii")
     key = secrets.token_urlsafe(50)
     try:
@@ -30,7 +30,8 @@ def kept_key(file: Path) -> str:
         # Whole under its name or not there at all; whoever comes second takes what the first one made.
         os.link(draft, file)
     except FileExistsError:
-        return file.read_text(encoding="ascii")
+        with suppress(OSError):
+            return file.read_text(encoding="ascii")
     finally:
         Path(draft).unlink()
     return key

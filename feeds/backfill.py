@@ -243,8 +243,9 @@ def _is_final(unit: Unit, day: dt.date, today: dt.date, tried: set[Step], answer
 
 @asynccontextmanager
 async def open_run() -> AsyncIterator[tuple[Exchange, WorkerPool]]:
-    """The exchange and the worker processes that a run needs."""
-    async with WorkerPool(settings.STORE_PROCESSES) as workers, open_exchange() as exchange:
+    """The exchange, its time known, and the worker processes that a run needs. Raises ExchangeError while nobody tells
+    the time."""
+    async with WorkerPool(settings.STORE_PROCESSES) as workers, open_exchange(asks_time=True) as exchange:
         yield exchange, workers
 
 

@@ -23,33 +23,39 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """Clients for one event loop. `rest` is None where only the archive may be asked; `download_slots` is how many
-    files can be on their way at once; `ahead_ms` is how far the exchange's clock is ahead of ours."""
+    files can be on their way at once; `ahead_ms` is how far, at least, the exchange's clock is ahead of ours (None: it
+    was not asked)."""
 
     archive: ArchiveClient
     rest: RestClient | None
     download_slots: int
-    ahead_ms: int
+    ahead_ms: int | None
 
     def now(self) -> int:
-        """The exchange's time (ms UTC): what is closed is judged by its clock, not by ours."""
+        """The exchange's time (ms UTC): what is over is judged by its clock, not by ours. A little behind, never ahead:
+        a day that is not over would be settled without its last minutes."""
+        if self.ahead_ms is None:
+            raise RuntimeError("the exchange was opened without asking for its time: open it with asks_time")
         return wall_clock_ms() + self.ahead_ms
 
 
 @asynccontextmanager
-async def open_exchange() -> AsyncIterator[Exchange]:
-    """The clients that the settings describe; closed at the end of the block."""
+async def open_exchange(*, asks_time: bool = False) -> AsyncIterator[Exchange]:
+    """The clients that the settings describe; closed at the end of the block.
+
+    With `asks_time` the exchange's clock is read first; ExchangeError where neither REST nor the archive tells it.
+    """
     async with AsyncExitStack() as stack:
         downloads = await stack.enter_async_context(ProxyPool(proxy_settings()))
         archive = ArchiveClient(settings.BINANCE_ARCHIVE_URL, downloads)
         rest = None
-        ahead_ms = 0
         if settings.BINANCE_REST_URL:
             redis = Redis.from_url(settings.REDIS_URL)
             stack.push_async_callback(redis.aclose)
             # A pool of its own: a request of a few kilobytes must not wait for downloads.
             requests = await stack.enter_async_context(ProxyPool(proxy_settings()))
             rest = RestClient(settings.BINANCE_REST_URL, requests, RedisPacer(redis))
-            ahead_ms = await _clock_difference(rest)
+        ahead_ms = await _ahead_ms(archive, rest) if asks_time else None
         yield Exchange(archive, rest, len(downloads), ahead_ms)
 
 
@@ -58,11 +64,15 @@ def proxy_settings() -> ProxySettings | None:
     return ProxySettings(**settings.PROXY) if settings.PROXY else None
 
 
-async def _clock_difference(rest: RestClient) -> int:
-    asked = wall_clock_ms()
-    try:
-        server = await rest.server_time()
-    except ExchangeError as error:
-        logger.warning("the exchange's time is not known, ours is taken: %s", error)
-        return 0
-    return server - (asked + wall_clock_ms()) // 2
+async def _ahead_ms(archive: ArchiveClient, rest: RestClient | None) -> int:
+    """How far the exchange's clock is ahead of ours, at least: what was said has grown older on its way.
+
+    The archive's own date stands in for REST's time, never our clock: one that is ahead would call days over that are
+    not, and settle them.
+    """
+    if rest is not None:
+        try:
+            return await rest.server_time() - wall_clock_ms()
+        except ExchangeError as error:
+            logger.warning("REST does not tell the exchange's time, the archive is asked for it: %s", error)
+    return await archive.server_time() - wall_clock_ms()

@@ -8,7 +8,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from feeds.exchange import open_exchange
-from market.services.symbols import NotListed, symbols_seed, symbols_sync
+from market.services.symbols import NotAName, NotListed, symbols_seed, symbols_sync
 
 logger = logging.getLogger(__name__)
 
@@ -16,17 +16,22 @@ logger = logging.getLogger(__name__)
 async def listing_load() -> int:
     """Read the exchange's list; how many symbols are new or have changed. Nothing where only the archive may be asked.
 
-    On the first start the symbols of TRACKED_SYMBOL are tracked then: their names can be checked now. Raises
-    ExchangeError.
+    Raises ExchangeError.
     """
-    changed = 0
-    if settings.BINANCE_REST_URL:
-        async with open_exchange() as exchange:
-            assert exchange.rest is not None, "REST has an address"  # noqa: S101
-            listing = await exchange.rest.exchange_info()
-        for reason in listing.skipped:
-            logger.info("not taken from the exchange's list: %s", reason)
-        changed = await database_sync_to_async(symbols_sync)(listed=listing.symbols)
+    if not settings.BINANCE_REST_URL:
+        return 0
+    async with open_exchange() as exchange:
+        assert exchange.rest is not None, "REST has an address"  # noqa: S101
+        listing = await exchange.rest.exchange_info()
+    for reason in listing.skipped:
+        logger.info("not taken from the exchange's list: %s", reason)
+    return await database_sync_to_async(symbols_sync)(listed=listing.symbols)
+
+
+async def listing_start() -> int:
+    """`listing_load` and, where nothing has ever been tracked, the wishes of TRACKED_SYMBOL: their names can be checked
+    then. For the running product; an operator who only reads the list has not wished for anything."""
+    changed = await listing_load()
     await database_sync_to_async(_seed)()
     return changed
 
@@ -34,7 +39,7 @@ async def listing_load() -> int:
 def _seed() -> None:
     try:
         seeded = symbols_seed(names=settings.TRACKED_SYMBOL, must_be_listed=bool(settings.BINANCE_REST_URL))
-    except NotListed as error:
+    except (NotListed, NotAName) as error:
         logger.error("TRACKED_SYMBOL: %s; nothing is tracked until it is corrected", error)
         return
     for symbol in seeded:

@@ -19,7 +19,7 @@ from feeds.binance.errors import ExchangeError
 from feeds.confirm import history_confirm
 from feeds.history import history_fill
 from feeds.jobs import job_run
-from feeds.listing import listing_load
+from feeds.listing import listing_start
 from market.selectors.jobs import jobs_are_waiting
 from market.services.jobs import job_take
 
@@ -37,7 +37,7 @@ _AWAY: Final = (ExchangeError, OperationalError, InterfaceError)
 )
 def load_listing() -> None:
     """The exchange's list of symbols; on the first start the wishes of TRACKED_SYMBOL; then what is missing."""
-    changed = asyncio.run(listing_load())
+    changed = asyncio.run(listing_start())
     logger.info("the exchange's list is read, %d symbols new or changed", changed)
     fill_history.delay()
 

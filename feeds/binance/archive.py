@@ -26,6 +26,7 @@ from feeds.binance.errors import ChecksumMismatch, ChecksumMissing, DamagedFile,
 from feeds.binance.proxies import Egress, ProxyPool
 from feeds.binance.replies import Answer, http_date_ms, read_answer
 from feeds.binance.retries import ATTEMPTS, Sleep, retrying, wall_clock_ms
+from market.domain.window import SECOND_MS
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_CSV_BYTES: Final = 64 * 1024 * 1024
 MAX_CHECKSUM_BYTES: Final = 64 * 1024
+_MAX_PAGE_BYTES: Final = 1024 * 1024
 # The longest that one file may take as a whole.
 DOWNLOAD_TIMEOUT_S: Final = 300.0
 
@@ -192,6 +194,23 @@ class ArchiveClient:
             async with self._pool.slot() as egress:
                 answer = await self._get(egress, checksum_path(path), MAX_CHECKSUM_BYTES)
             return read_checksum(answer.body, file_name(path))
+
+        return await self._retrying()(once)
+
+    async def server_time(self) -> int:
+        """The time (ms UTC) of the archive's servers, at least: the date of an answer, whatever else it says, and how
+        long it lay in a cache. Raises Unreachable, ProxyFailed, or MalformedReply where no date is given."""
+
+        async def once() -> int:
+            url = archive_url(self._base_url, "")
+            async with self._pool.slot() as egress:
+                answer = await read_answer(
+                    egress.client, url, max_bytes=_MAX_PAGE_BYTES, timeout_s=self._download_timeout_s
+                )
+            if answer.date_ms is None:
+                raise MalformedReply(url, "an HTTP Date", str(dict(answer.headers)))
+            age = answer.headers.get("age", "")
+            return answer.date_ms + (int(age) * SECOND_MS if age.isdecimal() else 0)
 
         return await self._retrying()(once)
 

@@ -7,7 +7,8 @@ import gzip
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,10 @@ class Reply:
 
     def content(self) -> bytes:
         return self.body if self.file is None else self.file.read_bytes()
+
+    def dated(self, now_ms: int) -> Reply:
+        """The same with the exchange's time as its Date; aiohttp would put this machine's there."""
+        return replace(self, headers={"Date": formatdate(now_ms / 1_000, usegmt=True), **self.headers})
 
     def gzipped(self) -> Reply:
         """The same, compressed as a client asked for; small bodies stay as they are."""

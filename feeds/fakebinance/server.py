@@ -230,6 +230,7 @@ class FakeExchange:
             return await deliver(request, reply)
         faults = self.faults.claim(visit)
         reply, weight = await self._reply(request, visit, faults)
+        reply = reply.dated(self.clock.now())
         if reply.status == 101 and not any(fault.name == "reset" for fault in faults):
             for fault in faults:
                 if fault.name == "stall":

@@ -77,7 +77,11 @@ class StreamHost:
         socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, max_msg_size=1 << 20)
         connection: Connection | None = None
         try:
-            await socket.prepare(request)
+            try:
+                await socket.prepare(request)
+            except ConnectionError:
+                # Gone during the handshake. aiohttp would end the half-made socket as if it were whole, and fail.
+                return web.Response()
             connection = self._open(request, record)
             await self._receive(socket, connection)
         except ConnectionError:

@@ -11,7 +11,12 @@ from market.domain.window import MINUTE_MS, SECOND_MS
 
 
 class ExchangeClock:
-    """Milliseconds UTC. This machine's time until the exchange has told its own.
+    """Milliseconds UTC. This machine's time until the exchange has told its own (`is_known`), and until then nothing
+    may be judged by it.
+
+    What the exchange says was true when it said so, and takes a while to arrive: the clock may be that little behind,
+    and is never ahead. Behind, a minute is looked for a moment later than it could be; ahead, one that is open would
+    count as over.
 
     `speed` is how fast the exchange's clock runs: 1, but for a double that was sped up.
     """
@@ -40,8 +45,13 @@ class ExchangeClock:
         between."""
         return int((self._monotonic() - self._made_s) * SECOND_MS * self.speed)
 
-    def tell(self, server_ms: int) -> None:
-        """The exchange was asked for its time and said this."""
+    def tell(self, server_ms: int, *, took_ms: int = 0) -> None:
+        """The exchange was asked for its time and said this, at some moment of the last `took_ms` (its pace).
+
+        That leaves a range. A clock inside it is left as it is, for events may have told it more exactly.
+        """
+        if self.is_known and 0 <= self.now() - server_ms <= took_ms:
+            return
         self._at_ms, self._at_s, self.is_known = server_ms, self._monotonic(), True
 
     def hear(self, event_ms: int) -> None:

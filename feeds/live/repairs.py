@@ -165,6 +165,5 @@ class Repairs:
                 logger.info("the exchange does not tell its time: %s", error)
                 await asyncio.sleep(1.0)
                 continue
-            # Told half-way between question and answer.
-            self._clock.tell(server_ms + (self._clock.elapsed() - asked) // 2)
+            self._clock.tell(server_ms, took_ms=self._clock.elapsed() - asked)
             await asyncio.sleep(_CLOCK_EVERY_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from market.api.errors import UnknownSymbol
-from market.api.serializers import is_name
+from market.domain.names import is_name
 from market.models import Symbol
 from market.selectors.symbols import symbol_get
 

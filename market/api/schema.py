@@ -17,7 +17,6 @@ from drf_spectacular.utils import inline_serializer as inline
 from rest_framework import serializers
 
 from market.api.serializers import (
-    MAX_NAME,
     IntervalField,
     MillisecondsField,
     StepField,
@@ -26,6 +25,7 @@ from market.api.serializers import (
     WordField,
 )
 from market.domain.interval import Interval
+from market.domain.names import MAX_NAME
 
 Schema = dict[str, Any]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import reprlib
-import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -17,6 +16,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from market.domain.interval import Interval
+from market.domain.names import MAX_NAME, is_name
 from market.domain.window import EARLIEST_MS, LATEST_MS, from_datetime
 from market.models import Collector, CollectorWish
 from market.selectors.ledger import HistoryProgress
@@ -24,12 +24,9 @@ from market.selectors.live import LiveSymbol
 
 MAX_LIMIT: Final = 20_000
 DEFAULT_LIMIT: Final = 800
-MAX_NAME: Final = 64
 
 # int() itself takes more: spaces, underscores, the digits of all scripts.
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-# Control and format characters, half surrogate pairs, separators.
-_NO_LETTERS: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 
 
 class WholeNumberField(serializers.Field[int, object, int, Any]):
@@ -81,13 +78,6 @@ class SymbolNameField(serializers.Field[str, object, str, Any]):
 
     def to_representation(self, value: str) -> str:
         return value
-
-
-def is_name(text: str) -> bool:
-    """Whether a symbol could be called that."""
-    return 1 <= len(text) <= MAX_NAME and not any(
-        letter in "/\\" or unicodedata.category(letter) in _NO_LETTERS for letter in text
-    )
 
 
 class WordField(serializers.Field[str, object, str, Any]):

@@ -23,10 +23,10 @@ from market.api.serializers import (
     LiveOut,
     SymbolOut,
     SymbolWish,
-    is_name,
 )
 from market.domain.bar import BarRow
 from market.domain.decimals import net_volume
+from market.domain.names import is_name
 from market.domain.window import to_datetime
 from market.selectors.candles import klines_live
 from market.selectors.ledger import history_progress

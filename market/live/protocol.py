@@ -20,11 +20,11 @@ import orjson
 from market.domain.bar import BarRow
 from market.domain.decimals import net_volume
 from market.domain.interval import Interval
+from market.domain.names import MAX_NAME
 from market.domain.window import EARLIEST_MS, LATEST_MS
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
 MAX_SYMBOLS: Final = 1_000
-MAX_NAME: Final = 64
 
 PONG: Final = '{"type":"pong"}'
 

@@ -10,12 +10,12 @@ from typing import Final
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from market.domain.interval import Interval
+from market.domain.names import is_name
 from market.domain.window import TimeWindow
 from market.models import LedgerDay, Symbol
 from market.selectors.candles import klines_live
 from market.store import candles
 
-_MAX_NAME: Final = 64
 _FIELDS: Final = (
     *("id", "name", "contract_type", "base_asset", "quote_asset", "tick_size", "step_size", "is_tracked"),
 )
@@ -38,8 +38,7 @@ class ChartSymbol:
 
 def chart_symbols_named(names: Collection[str]) -> dict[str, ChartSymbol]:
     """The known ones of these upper-case names. A text that no symbol could be called is simply not known."""
-    # PostgreSQL has no NUL in texts.
-    possible = [name for name in names if 0 < len(name) <= _MAX_NAME and "\0" not in name]
+    possible = [name for name in names if is_name(name)]
     return {symbol.name: symbol for symbol in _read(Symbol.objects.filter(name__in=possible))} if possible else {}
 
 

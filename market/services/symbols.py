@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from market.domain.listing import ListedSymbol
+from market.domain.names import MAX_NAME, is_name
 from market.domain.window import day_start, to_datetime
 from market.models import Symbol
 from market.services.ledger import days_expect_anew
@@ -34,6 +36,17 @@ class NotListed(Exception):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is not listed by the exchange")
+        self.name = name
+
+
+class NotAName(Exception):
+    """No symbol can be called that, so it cannot be tracked even where there is no list to check it against."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{reprlib.repr(name)} cannot be a symbol: expected 1 to {MAX_NAME} characters without spaces, slashes or "
+            "control characters"
+        )
         self.name = name
 
 
@@ -92,10 +105,12 @@ def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
 def symbol_track(*, name: str, backfill_from: dt.datetime | None = None, must_be_listed: bool = True) -> Symbol:
     """Wish for a symbol's candles; its row. Already tracked, it may only reach further back than before.
 
-    Raises NotListed for a name that the exchange does not have, ListNotLoaded while its list is unknown. With
-    `must_be_listed=False` (there is no list to check against: archive only) any name is taken.
+    Raises NotListed for a name that the exchange does not have, ListNotLoaded while its list is unknown, NotAName for
+    what can be none. With `must_be_listed=False` (there is no list to check against: archive only) any name is taken.
     """
     name = name.upper()
+    if not is_name(name):
+        raise NotAName(name)
     with transaction.atomic():
         symbol = Symbol.objects.select_for_update().filter(name=name).first()
         if symbol is None:

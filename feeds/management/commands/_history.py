@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import datetime as dt
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from feeds.backfill import Totals
+from feeds.binance.errors import ExchangeError
 from feeds.destinations import Unit
 from market.domain.window import DAY_MS, LATEST_MS, TimeWindow, day_start
 from market.models import Symbol
 from market.selectors.symbols import symbol_get, symbols_tracked
+
+T = TypeVar("T")
 
 _LINE_EVERY_S: Final = 5.0
 
@@ -59,6 +63,16 @@ def chosen_window(first: dt.date | None, last: dt.date | None, default_first: dt
     if end <= start:
         raise CommandError("--from must not lie after --to")
     return TimeWindow(start, end)
+
+
+def run_history(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a load or a comparison. CommandError while the exchange does not even tell its time."""
+    try:
+        return asyncio.run(work)
+    except ExchangeError as error:
+        raise CommandError(
+            f"the exchange does not answer: {error}; try again, or check BINANCE_ARCHIVE_URL and the proxies"
+        ) from error
 
 
 class ProgressDisplay:

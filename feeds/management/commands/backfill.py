@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +13,7 @@ from feeds.management.commands._history import (
     add_history_arguments,
     chosen_symbols,
     chosen_window,
+    run_history,
 )
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if not symbols:
             raise CommandError("no symbol is tracked: name some, or track one (POST /api/symbols)")
         with ProgressDisplay("backfill") as display:
-            totals = asyncio.run(
+            totals = run_history(
                 history_load(symbols=symbols, limits=limits, on_units=display.units, on_progress=display.progress)
             )
         self.stdout.write(

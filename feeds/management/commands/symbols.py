@@ -16,7 +16,7 @@ from feeds.management.commands._history import day_argument
 from market.domain.window import EARLIEST_MS, LATEST_MS, day_of, day_start, to_datetime
 from market.models import Symbol
 from market.selectors.ledger import history_progress
-from market.services.symbols import ListNotLoaded, NotListed, symbol_track, symbol_untrack
+from market.services.symbols import ListNotLoaded, NotAName, NotListed, symbol_track, symbol_untrack
 
 
 class Command(BaseCommand):
@@ -60,6 +60,8 @@ class Command(BaseCommand):
             symbol = self._track(name, start)
         except NotListed as error:
             raise CommandError(f"{error}: check its name; `symbols sync` reads the list anew") from error
+        except NotAName as error:
+            raise CommandError(str(error)) from error
         except ListNotLoaded as error:
             raise CommandError("the exchange's list of symbols is empty: check BINANCE_REST_URL") from error
         begins = "DATA_START" if symbol.backfill_from is None else f"{symbol.backfill_from:%Y-%m-%d}"

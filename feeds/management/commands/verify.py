@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from feeds.management.commands._history import (
     add_history_arguments,
     chosen_symbols,
     chosen_window,
+    run_history,
 )
 from feeds.verify import verify
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if not symbols:
             raise CommandError("no symbol is tracked, so there is nothing to verify")
         with ProgressDisplay("verify") as display:
-            findings = asyncio.run(
+            findings = run_history(
                 verify(
                     symbols=symbols,
                     limits=chosen_window(options["first"], options["last"], settings.DATA_START),

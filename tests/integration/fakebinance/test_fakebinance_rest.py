@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -173,3 +174,9 @@ def test_gzip_comes_when_it_is_asked_for(exchange: FakeExchange) -> None:
 def test_an_unknown_path_is_no_candle(client: httpx.Client) -> None:
     assert client.get("/fapi/v1/depth").status_code == 404
     assert client.get("/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/fapi/v1/time", "/fapi/v1/nothing", "/data/futures/um/daily/klines/none.zip"])
+def test_every_answer_is_dated_by_the_exchanges_clock(exchange: FakeExchange, client: httpx.Client, path: str) -> None:
+    date = parsedate_to_datetime(client.get(path).headers["date"])
+    assert date.timestamp() * 1_000 == exchange.clock.now() // 1_000 * 1_000

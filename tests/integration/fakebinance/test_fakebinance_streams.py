@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from websockets.exceptions import InvalidStatus
+from aiohttp import web
+from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from feeds.fakebinance.config import ExchangeConfig
 from feeds.fakebinance.connection_log import ConnectionRecord
@@ -360,3 +361,23 @@ def _is_serving(live: FakeExchange) -> bool:
         return httpx.get(f"{live.url}/fapi/v1/ping", trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+async def test_a_client_that_leaves_during_the_handshake_leaves_no_stack_trace(
+    live: FakeExchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepared = web.WebSocketResponse._pre_start
+
+    def leave(response: web.WebSocketResponse, request: web.BaseRequest) -> Any:
+        """The transport closes between the handshake's check and its answer."""
+        result = prepared(response, request)
+        assert request.transport is not None
+        request.transport.abort()
+        return result
+
+    monkeypatch.setattr(web.WebSocketResponse, "_pre_start", leave)
+    with pytest.raises(InvalidMessage):
+        async with Listener.at(f"{live.ws_url}/stream?streams={BTC}"):
+            pass
+    eventually(lambda: [record.close_code for record in live.connections.records()] == [1006])
+    assert not [record.message for record in caplog.records if record.levelname == "ERROR"]

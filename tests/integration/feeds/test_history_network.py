@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from redis import Redis
 
 from feeds.binance.endpoints import daily_path
+from feeds.binance.errors import Unreachable
+from feeds.binance.retries import ATTEMPTS
 from feeds.fakebinance.server import FakeExchange
+from market.domain.window import DAY_MS, TimeWindow, day_of
 from market.models import LedgerDay
 from tests.support.eventually import eventually
 from tests.support.loading import Loader, days, entry_of, month, states_of
@@ -218,6 +222,40 @@ def test_without_a_rest_address_a_late_daily_file_is_waited_for(
     loader.assert_truth(window, BTC)
 
 
+def two_days(exchange: FakeExchange) -> TimeWindow:
+    """The exchange's today and tomorrow: minutes that are there, and minutes that are not over."""
+    today = TimeWindow.of_day(day_of(exchange.clock.now()))
+    return TimeWindow(today.start, today.end + DAY_MS)
+
+
+@pytest.mark.parametrize("rest", ["answers", "answers late", "there is none"])
+def test_a_day_that_is_not_over_at_the_exchange_stays_open_whatever_our_clock_says(
+    loader: Loader, exchange: FakeExchange, settings: Settings, rest: str
+) -> None:
+    """This machine's clock is years ahead of the double's."""
+    if rest == "answers late":
+        exchange.faults.add("server_error", match={"kind": "rest.time"}, times=ATTEMPTS)
+    elif rest == "there is none":
+        settings.BINANCE_REST_URL = ""
+    loader.load(two_days(exchange), BTC)
+    assert not LedgerDay.objects.filter(is_settled=True).exists()
+    assert not LedgerDay.objects.filter(day__gt=day_of(exchange.clock.now())).exists()
+    exchange.clock.advance(2 * DAY_MS)
+    yesterday = day_of(exchange.clock.now() - DAY_MS)
+    settings.BINANCE_REST_URL = exchange.url
+    loader.load(days(str(yesterday - dt.timedelta(days=1)), str(yesterday)), BTC)
+    loader.assert_truth(days(str(yesterday - dt.timedelta(days=1)), str(yesterday)), BTC)
+
+
+def test_while_nobody_tells_the_time_nothing_is_loaded(loader: Loader, exchange: FakeExchange) -> None:
+    exchange.faults.add("reset", match={"kind": "*"})
+    with pytest.raises(Unreachable):
+        loader.load(ONE_DAY, BTC)
+    assert not LedgerDay.objects.exists()
+    with pytest.raises(CommandError, match=r"the exchange does not answer: .* try again"):
+        call_command("backfill", BTC)
+
+
 @pytest.fixture
 def proxy_ports(tmp_path: Path) -> Iterator[range]:
     """Five neighbouring ports: a forward proxy listens on the second and the third, nobody on the others."""
@@ -283,7 +321,8 @@ def test_with_every_proxy_dead_nothing_is_settled(
     monkeypatch.setattr("feeds.binance.proxies.LONGEST_REST_S", 0.1)
     port = free_neighbours(2)
     settings.PROXY = {"host": "127.0.0.1", "port_start": port, "port_end": port + 1}
-    assert loader.load(ONE_DAY, BTC).failed == 1
+    with pytest.raises(Unreachable):
+        loader.load(ONE_DAY, BTC)
     assert not LedgerDay.objects.filter(is_settled=True).exists()
     settings.PROXY = None
     assert loader.load(ONE_DAY, BTC).failed == 0

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from feeds import tasks
 from feeds.fakebinance.server import FakeExchange
-from feeds.listing import listing_load
+from feeds.listing import listing_start
 from market.models import LedgerDay, Symbol
 from market.services.symbols import symbol_track, symbol_untrack
 from tests.support.candles import ms
@@ -53,7 +53,7 @@ def fresh(load_from: Callable[[FakeExchange], Loader], exchange: FakeExchange, s
 
 
 def test_the_first_start_tracks_the_symbols_of_the_settings(fresh: Settings, delayed: list[str]) -> None:
-    assert async_to_sync(listing_load)() == 1
+    assert async_to_sync(listing_start)() == 1
     symbol = Symbol.objects.get()
     assert (symbol.name, symbol.is_tracked, symbol.status, str(symbol.tick_size).rstrip("0")) == (
         BTC,
@@ -65,11 +65,11 @@ def test_the_first_start_tracks_the_symbols_of_the_settings(fresh: Settings, del
 
 
 def test_later_starts_leave_the_wishes_alone(fresh: Settings, delayed: list[str]) -> None:
-    async_to_sync(listing_load)()
+    async_to_sync(listing_start)()
     symbol_track(name=BTC)
     LedgerDay.objects.create(symbol=Symbol.objects.get(), day=dt.date(2024, 4, 8), state="missing", expected=1_440)
     symbol_untrack(name=BTC)
-    async_to_sync(listing_load)()
+    async_to_sync(listing_start)()
     assert not Symbol.objects.get().is_tracked
 
 
@@ -77,15 +77,25 @@ def test_a_name_in_the_settings_that_is_not_listed_tracks_nothing_and_is_said(
     fresh: Settings, delayed: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     fresh.TRACKED_SYMBOL = [BTC, "BTCUSDTT"]
-    async_to_sync(listing_load)()
+    async_to_sync(listing_start)()
     assert not Symbol.objects.filter(is_tracked=True).exists()
     assert "BTCUSDTT is not listed by the exchange" in caplog.text
 
 
 def test_where_only_the_archive_may_be_asked_any_name_is_tracked(fresh: Settings, delayed: list[str]) -> None:
     fresh.BINANCE_REST_URL = ""
-    assert async_to_sync(listing_load)() == 0
+    assert async_to_sync(listing_start)() == 0
     assert Symbol.objects.get(name=BTC).is_tracked
+
+
+def test_where_only_the_archive_may_be_asked_a_name_that_can_be_none_is_said(
+    fresh: Settings, delayed: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    fresh.BINANCE_REST_URL = ""
+    fresh.TRACKED_SYMBOL = [BTC, "../BTC"]
+    async_to_sync(listing_start)()
+    assert not Symbol.objects.filter(is_tracked=True).exists()
+    assert "TRACKED_SYMBOL: '../BTC' cannot be a symbol" in caplog.text
 
 
 def test_a_wish_is_told_to_the_worker_after_the_commit(fresh: Settings, delayed: list[str]) -> None:
@@ -133,7 +143,7 @@ def test_a_second_worker_leaves_a_run_alone(
 ) -> None:
     from market.services.claims import history_runner_claim, history_runner_release
 
-    async_to_sync(listing_load)()
+    async_to_sync(listing_start)()
     assert history_runner_claim()
     try:
         tasks.fill_history()

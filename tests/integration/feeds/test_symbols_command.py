@@ -99,6 +99,20 @@ def test_with_the_archive_alone_any_name_is_taken(fresh: Settings) -> None:
     assert tracked() == ["OLDUSDT"]
 
 
+@pytest.mark.parametrize("name", ["", "A B", "../ETC", "A\nB", "X" * 65])
+def test_with_the_archive_alone_a_text_that_can_be_no_name_is_refused(fresh: Settings, name: str) -> None:
+    fresh.BINANCE_REST_URL = ""
+    with pytest.raises(CommandError, match="cannot be a symbol: expected 1 to 64 characters without spaces"):
+        symbols("add", name)
+    assert not Symbol.objects.exists()
+
+
+def test_sync_on_the_first_day_wishes_for_nothing(fresh: Settings) -> None:
+    fresh.TRACKED_SYMBOL = ["BTCUSDT"]
+    symbols("sync")
+    assert tracked() == []
+
+
 def test_with_the_archive_alone_there_is_no_list_to_read(fresh: Settings) -> None:
     fresh.BINANCE_REST_URL = ""
     with pytest.raises(CommandError, match="BINANCE_REST_URL is empty"):

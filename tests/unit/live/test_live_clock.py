@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from feeds.live.clock import ExchangeClock
 
 
@@ -24,6 +26,24 @@ def test_it_is_this_machines_time_until_the_exchange_has_told_its_own() -> None:
     exchange.tell(5_000_000)
     machine.seconds += 2
     assert (exchange.now(), exchange.is_known) == (5_002_000, True)
+
+
+def test_an_answer_that_took_long_neither_advances_it_nor_turns_it_back() -> None:
+    machine = Machine()
+    exchange = clock(machine)
+    exchange.tell(5_000_000, took_ms=90_000)
+    assert exchange.now() == 5_000_000
+    exchange.hear(5_030_000)
+    exchange.tell(5_010_000, took_ms=60_000)
+    assert exchange.now() == 5_030_000
+
+
+@pytest.mark.parametrize("said", [4_990_000, 5_000_001])
+def test_one_that_cannot_be_right_is_put_at_what_the_exchange_said(said: int) -> None:
+    exchange = clock(Machine())
+    exchange.tell(5_000_000)
+    exchange.tell(said, took_ms=9_999)
+    assert exchange.now() == said
 
 
 def test_a_sped_up_clock_runs_so_many_times_as_fast() -> None:

@@ -162,6 +162,11 @@ def _second_half(storm: Storm, cast: Cast) -> None:
     storm.fault("server_error", match={"kind": "rest.klines"}, times=3, scope="all")
     storm.exchange.disconnect()
     storm.track(LATE)
+    # The worker loses its broker with a task in hand.
+    storm.wait_until_history_is_filled()
+    redis.kill()
+    storm.for_seconds(2)
+    redis.start()
     storm.wait_for_shards(cast.one, cast.two)
     with storm.suspended(cast.one):
         # It wakes up with leases that are another's, and with a past that everybody else has left behind.

@@ -26,6 +26,7 @@ from feeds.fakebinance.frames import stream_of
 from feeds.fakebinance.server import FakeExchange
 from klineproject.local.instance import Instance, Services
 from market.domain.window import MINUTE_MS, TimeWindow
+from market.services.claims import HISTORY_RUNNER
 from tests.support.eventually import eventually
 from tests.support.oracle import Row, bucket_starts, expected_rows
 from tests.support.storm_clients import Follower, Series
@@ -242,6 +243,14 @@ class Storm:
         """POST /api/symbols."""
         reply = httpx.post(f"http://127.0.0.1:{self.web_port}/api/symbols", json={"symbol": symbol}, timeout=20)
         assert reply.status_code == 200, reply.text
+
+    def wait_until_history_is_filled(self) -> None:
+        """Until the worker is at it."""
+        held = (
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND (classid::bigint << 32) + objid::bigint = %s"
+        )
+        eventually(lambda: self.ask(held, [HISTORY_RUNNER]), within=60, every=0.005)
 
     # What is stored and sent
 

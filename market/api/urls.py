@@ -6,6 +6,7 @@ from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 
 from market.api.coverage import CoverageView
+from market.api.jobs import JobsView
 from market.api.session import SessionView
 from market.api.views import CollectorsView, KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
 
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("symbols", SymbolsView.as_view()),
     path("symbols/<str:symbol>", SymbolView.as_view()),
     path("collectors", CollectorsView.as_view()),
+    path("jobs", JobsView.as_view()),
     path("status", StatusView.as_view()),
     path("session", SessionView.as_view()),
     # Last: what no route above takes is answered here, and not with Django's page.

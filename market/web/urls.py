@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from market.web.views import ChartView
+from market.web.views import ChartView, DataView
 
 app_name = "web"
 urlpatterns: list[URLPattern] = [
     path("", ChartView.as_view(), name="chart"),
+    path("data", DataView.as_view(), name="data"),
 ]

@@ -42,3 +42,9 @@ class ChartView(PageView):
     """The chart. Which symbol and which timeframe is in the address: `?symbol=BTCUSDT&interval=1h`."""
 
     template_name = "web/chart.html"
+
+
+class DataView(PageView):
+    """What is stored of a symbol, as a calendar: `?symbol=BTCUSDT`."""
+
+    template_name = "web/data.html"

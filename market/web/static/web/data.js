@@ -1,0 +1,182 @@
+// The data page: what is stored of a symbol, which gaps there are, and the work that mends them.
+
+import { ApiError, data } from "./api.js";
+import { Calendar } from "./calendar.js";
+import { byId, make, say } from "./dom.js";
+import { Jobs } from "./jobs.js";
+import { toggleTheme } from "./theme.js";
+
+/** @typedef {import("./calendar.js").Day} Day */
+
+const EVERY_MS = 10_000;
+/** What each state of a day means, in the order of the legend. */
+const STATES = /** @type {const} */ ({
+  archive: "archive, with its checksum",
+  rest: "REST",
+  live: "live stream",
+  conflict: "sources differed",
+  partial: "some minutes missing",
+  missing: "all missing",
+  empty: "no source has any",
+});
+/** @type {Record<string, string>} */
+const SOURCES = { live: "live stream", monthly: "monthly file", rest: "REST", daily: "daily file" };
+
+/** @type {{ symbol: string, files: string[], days: Day[] }} */
+let shown = { symbol: "", files: [], days: [] };
+let drawn = "";
+
+const picker = /** @type {HTMLSelectElement} */ (byId("symbol"));
+const calendar = new Calendar(byId("calendar"), tellDay);
+const jobs = new Jobs(() => void show());
+
+byId("theme").addEventListener("click", toggleTheme);
+picker.addEventListener("change", () => choose(picker.value, true));
+addEventListener("popstate", () => choose(wanted(), false));
+
+void start();
+
+async function start() {
+  try {
+    const [names, session] = await Promise.all([data("/api/symbols"), data("/api/session")]);
+    const asked = wanted();
+    // One that is not tracked any more can still be looked at.
+    const all = asked !== "" && !names.includes(asked) ? [asked, ...names] : names;
+    picker.replaceChildren(...all.map((/** @type {string} */ name) => make("option", {}, name)));
+    jobs.allow(session.may_write);
+    if (all.length === 0) return complain("no symbol is tracked yet: add one on the chart page");
+    choose(asked || all[0], false);
+  } catch (error) {
+    complain(reason(error));
+    setTimeout(start, EVERY_MS);
+    return;
+  }
+  setInterval(() => !document.hidden && void show(), EVERY_MS);
+}
+
+function wanted() {
+  return (new URLSearchParams(location.search).get("symbol") ?? "").trim().toUpperCase();
+}
+
+/**
+ * @param {string} symbol
+ * @param {boolean} isNew  whether the address has to follow
+ */
+function choose(symbol, isNew) {
+  if (symbol === "") return;
+  picker.value = symbol;
+  document.title = `${symbol} · data`;
+  say(byId("name"), symbol);
+  byId("to-chart").setAttribute("href", `/?symbol=${encodeURIComponent(symbol)}`);
+  if (isNew) history.pushState(null, "", `?symbol=${encodeURIComponent(symbol)}`);
+  drawn = "";
+  calendar.forget();
+  jobs.follow(symbol);
+  void show();
+}
+
+async function show() {
+  const symbol = picker.value;
+  try {
+    const found = await data(`/api/coverage/${encodeURIComponent(symbol)}`);
+    if (symbol !== picker.value) return;
+    byId("problem").hidden = true;
+    const text = JSON.stringify(found);
+    if (text !== drawn) draw(found);
+    drawn = text;
+  } catch (error) {
+    if (symbol === picker.value) complain(reason(error));
+  }
+}
+
+/** @param {any} found */
+function draw(found) {
+  shown = found;
+  const { totals, holes, days } = found;
+  const share = totals.expected === 0 ? 100 : Math.floor((totals.rows / totals.expected) * 10_000) / 100;
+  byId("totals").replaceChildren(
+    fact("stored", `${share} %`),
+    fact("minutes", `${count(totals.rows)} of ${count(totals.expected)}`),
+    fact("first day", totals.first_day ?? "–"),
+    fact("last day", totals.last_day ?? "–"),
+    fact("in conflict", count(totals.conflicts)),
+  );
+  byId("legend").replaceChildren(
+    ...Object.entries(STATES).map(([state, meaning]) =>
+      make(
+        "li",
+        { class: totals.states[state] ? "" : "quiet" },
+        make("span", { class: "swatch", "data-state": state }),
+        `${meaning}: ${count(totals.states[state] ?? 0)}`,
+      ),
+    ),
+  );
+  byId("empty").hidden = days.length > 0;
+  calendar.show(days, (day) => `${day.day}: ${meaning(day)}, ${day.rows} of ${day.expected} minutes`);
+  showHoles(holes);
+}
+
+/** @param {{ first_day: string, last_day: string, minutes: number, is_settled: boolean }[]} holes */
+function showHoles(holes) {
+  const place = byId("holes");
+  if (holes.length === 0) {
+    place.replaceChildren(make("p", { class: "quiet" }, "None is known."));
+    return;
+  }
+  const rows = holes.map((hole) =>
+    make(
+      "tr",
+      {},
+      make("td", {}, hole.first_day === hole.last_day ? hole.first_day : `${hole.first_day} – ${hole.last_day}`),
+      make("td", { class: "number" }, count(hole.minutes)),
+      make("td", {}, hole.is_settled ? "no source has them" : "still to be loaded"),
+    ),
+  );
+  const heads = ["Days", "Minutes missing", ""].map((text) => make("th", { scope: "col" }, text));
+  place.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+}
+
+/** @param {string} name */
+function tellDay(name) {
+  const day = shown.days.find((one) => one.day === name);
+  if (day === undefined) return;
+  const sources = Object.entries(day.sources).map(([source, rows]) => `${SOURCES[source] ?? source} ${count(rows)}`);
+  const lines = [
+    `${meaning(day)} · ${count(day.rows)} of ${count(day.expected)} minutes` +
+      (sources.length > 0 ? ` · ${sources.join(", ")}` : "") +
+      (day.conflicts > 0 ? ` · ${count(day.conflicts)} in conflict` : ""),
+    day.file === null ? "" : shown.files[day.file],
+    day.note,
+  ];
+  byId("detail").replaceChildren(make("strong", {}, day.day), ` ${lines.filter(Boolean).join("\n")}`);
+}
+
+/** @param {Day} day */
+function meaning(day) {
+  return STATES[/** @type {keyof typeof STATES} */ (day.state)] ?? day.state;
+}
+
+/**
+ * @param {string} term
+ * @param {string} value
+ */
+function fact(term, value) {
+  return make("div", {}, make("dt", {}, term), make("dd", {}, value));
+}
+
+/** @param {number} number */
+function count(number) {
+  return number.toLocaleString("en-US");
+}
+
+/** @param {string} text */
+function complain(text) {
+  byId("problem").hidden = false;
+  say(byId("problem"), text);
+}
+
+/** @param {unknown} error */
+function reason(error) {
+  if (error instanceof ApiError) return error.message;
+  throw error;
+}

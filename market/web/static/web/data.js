@@ -14,6 +14,7 @@ const STATES = /** @type {const} */ ({
   archive: "archive, with its checksum",
   rest: "REST",
   live: "live stream",
+  growing: "today, complete so far",
   conflict: "sources differed",
   partial: "some minutes missing",
   missing: "all missing",
@@ -91,8 +92,9 @@ async function show() {
 
 /** @param {any} found */
 function draw(found) {
-  shown = found;
-  const { totals, holes, days } = found;
+  const { totals, holes } = found;
+  const days = found.days.map((/** @type {Day} */ day) => ({ ...day, state: stateOf(day) }));
+  shown = { ...found, days };
   const share = totals.expected === 0 ? 100 : Math.floor((totals.rows / totals.expected) * 10_000) / 100;
   byId("totals").replaceChildren(
     fact("stored", `${share} %`),
@@ -101,19 +103,27 @@ function draw(found) {
     fact("last day", totals.last_day ?? "–"),
     fact("in conflict", count(totals.conflicts)),
   );
+  showLegend(days);
+  byId("empty").hidden = days.length > 0;
+  calendar.show(days, (day) => `${day.day}: ${meaning(day)}, ${day.rows} of ${day.expected} minutes`);
+  showHoles(holes);
+}
+
+/** @param {Day[]} days */
+function showLegend(days) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { state } of days) counts.set(state, (counts.get(state) ?? 0) + 1);
   byId("legend").replaceChildren(
     ...Object.entries(STATES).map(([state, meaning]) =>
       make(
         "li",
-        { class: totals.states[state] ? "" : "quiet" },
+        { class: counts.has(state) ? "" : "quiet" },
         make("span", { class: "swatch", "data-state": state }),
-        `${meaning}: ${count(totals.states[state] ?? 0)}`,
+        `${meaning}: ${count(counts.get(state) ?? 0)}`,
       ),
     ),
   );
-  byId("empty").hidden = days.length > 0;
-  calendar.show(days, (day) => `${day.day}: ${meaning(day)}, ${day.rows} of ${day.expected} minutes`);
-  showHoles(holes);
 }
 
 /** @param {{ first_day: string, last_day: string, minutes: number, is_settled: boolean }[]} holes */
@@ -149,6 +159,14 @@ function tellDay(name) {
     day.note,
   ];
   byId("detail").replaceChildren(make("strong", {}, day.day), ` ${lines.filter(Boolean).join("\n")}`);
+}
+
+/**
+ * The ledger calls a day partial until it is over, also one that has every minute so far.
+ * @param {Day} day
+ */
+function stateOf(day) {
+  return day.state === "partial" && day.rows >= day.expected ? "growing" : day.state;
 }
 
 /** @param {Day} day */

@@ -129,7 +129,7 @@ function styles() {
         low: { color: quiet, textFamily: FONT },
         last: {
           ...changing,
-          text: { ...tag, size: 12, weight: "600" },
+          text: { ...tag, size: 12 },
           extendTexts: [
             {
               ...{ show: true, position: "below_price", updateInterval: 1_000, style: "fill" },

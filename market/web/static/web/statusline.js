@@ -37,6 +37,15 @@ export class StatusLine {
     say(byId("skew"), off === null || Math.abs(off) < SKEW_WORTH_SAYING_MS ? "" : skewText(off));
   }
 
+  /** How far the history of the symbol is. @param {import("./datadialog.js").Progress | undefined} progress */
+  showHistory(progress) {
+    const button = byId("history");
+    button.hidden = progress === undefined;
+    if (progress === undefined) return;
+    const percent = Math.floor(progress.percent);
+    say(button, percent < 100 ? `history loading, ${percent} %` : "history complete");
+  }
+
   /**
    * @param {import("./socket.js").Link} link
    * @param {number | null} age

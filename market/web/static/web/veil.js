@@ -2,29 +2,20 @@
 
 import { byId, make } from "./dom.js";
 
-/**
- * What the veil looks at.
- * @typedef {object} Shown
- * @property {string} symbol
- * @property {import("./feed.js").Feed} feed
- * @property {any} status
- */
-
 export class Veil {
-  /** @param {Shown} shown */
-  constructor(shown) {
-    this.shown = shown;
-    setInterval(() => this.shown.feed.state.state === "failed" && this.refresh(), 500);
+  /** @param {import("./app.js").Page} page */
+  constructor(page) {
+    this.page = page;
+    setInterval(() => this.page.feed.state.state === "failed" && this.refresh(), 500);
   }
 
   refresh() {
     const veil = byId("veil");
     const content = this.#content();
-    const hasBars = this.shown.feed.bars.length > 0;
     veil.hidden = content === null;
-    veil.classList.toggle("over-bars", hasBars);
+    veil.classList.toggle("over-bars", this.page.feed.bars.length > 0 && this.page.feed.state.state !== "unknown");
     const text = content?.map((part) => part.outerHTML).join("") ?? "";
-    // Not the same again: a screen reader would read it again.
+    // Not the same again: a screen reader would read it again, and a button would vanish under a finger.
     if (veil.dataset.shown === text) return;
     veil.dataset.shown = text;
     veil.replaceChildren(...(content ?? []));
@@ -32,12 +23,11 @@ export class Veil {
 
   /** @returns {HTMLElement[] | null} */
   #content() {
-    const { symbol, feed, status } = this.shown;
+    const { symbol, feed } = this.page;
     const { state, problem = "", retryAt = 0 } = feed.state;
-    const progress = status?.history.find((/** @type {any} */ one) => one.symbol === symbol);
     switch (state) {
       case "loading":
-        return feed.bars.length > 0 ? null : [make("p", { class: "quiet" }, "Loading …")];
+        return feed.bars.length > 0 ? null : [make("p", { class: "quiet late" }, "Loading …")];
       case "failed":
         return [
           make("p", {}, `Bars cannot be loaded: ${problem}.`),
@@ -48,16 +38,43 @@ export class Veil {
         return [
           make("p", { class: "title" }, `${symbol} is not known here`),
           make("p", { class: "quiet" }, "It was never tracked, or its name is mistyped."),
+          ...this.#offer(`Track ${symbol}`),
         ];
       case "empty":
-        if (progress === undefined) return [make("p", { class: "title" }, `No candle of ${symbol} is stored`)];
-        return [
-          make("p", { class: "title" }, `History of ${symbol} is still loading, ${Math.floor(progress.percent)} %`),
-          make("progress", { max: 100, value: progress.percent, "aria-label": "history loaded" }),
-          make("p", { class: "quiet" }, "The chart appears with the first candles."),
-        ];
+        return this.#waiting();
       case "ready":
-        return null;
+        return this.#isTracked
+          ? null
+          : [make("p", {}, `${symbol} is not tracked: nothing new comes.`), ...this.#offer("Track it again")];
     }
+  }
+
+  /** @returns {HTMLElement[]} */
+  #waiting() {
+    const { symbol, status } = this.page;
+    const progress = status?.history.find((/** @type {any} */ one) => one.symbol === symbol);
+    if (progress === undefined) {
+      return [make("p", { class: "title" }, `No candle of ${symbol} is stored`), ...this.#offer(`Track ${symbol}`)];
+    }
+    return [
+      make("p", { class: "title" }, `History of ${symbol} is still loading, ${Math.floor(progress.percent)} %`),
+      make("progress", { max: 100, value: progress.percent, "aria-label": "history loaded" }),
+      make("p", { class: "quiet" }, "The chart appears with the first candles."),
+    ];
+  }
+
+  get #isTracked() {
+    const { status, symbol } = this.page;
+    return status === null || status.active_symbols.includes(symbol);
+  }
+
+  /**
+   * A button that tracks the symbol, for those who may.
+   * @param {string} text
+   */
+  #offer(text) {
+    const { data, symbol } = this.page;
+    if (!data.mayWrite || this.#isTracked && this.page.status !== null) return [];
+    return [make("button", { type: "button", class: "main", onclick: () => void data.track(symbol) }, text)];
   }
 }

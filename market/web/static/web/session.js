@@ -1,0 +1,30 @@
+// Who looks, and what he may do here.
+
+import { ApiError, data } from "./api.js";
+
+/**
+ * @typedef {object} Session
+ * @property {string} access        "open": everybody may write; "token": who has logged in
+ * @property {string | null} user
+ * @property {boolean} may_write
+ * @property {boolean} reads_need_token
+ */
+
+/** @type {Session} */
+const OPEN = { access: "open", user: null, may_write: true, reads_need_token: false };
+
+/**
+ * What the server says of this visitor. A server without that address is open.
+ * @returns {Promise<Session>}
+ */
+export async function readSession() {
+  for (let pause = 1_000; ; pause = Math.min(2 * pause, 15_000)) {
+    try {
+      return await data("/api/session");
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 404) return OPEN;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}

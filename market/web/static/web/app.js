@@ -15,6 +15,7 @@ import { listenToKeys } from "./keys.js";
 import { Legend, priceText } from "./legend.js";
 import { notice } from "./notices.js";
 import { recall, remember } from "./preferences.js";
+import { percent } from "./progress.js";
 import { Search } from "./search.js";
 import { readSession } from "./session.js";
 import { PushSocket } from "./socket.js";
@@ -134,7 +135,7 @@ export class Page {
       // The next one; the line below the chart says whether the server is there.
     }
     clearTimeout(this.#statusTimer);
-    const isLoading = this.status?.history.some((/** @type {any} */ one) => one.percent < 100);
+    const isLoading = this.status?.history.some((/** @type {any} */ one) => percent(one) < 100);
     const pause = isLoading ? STATUS_EVERY_MS_LOADING : STATUS_EVERY_MS;
     this.#statusTimer = setTimeout(() => void this.readStatus(), pause);
   }

@@ -25,6 +25,7 @@ export function ask({ title, detail = "", value, yes, isDangerous = false }) {
   input.hidden = value === undefined;
   input.value = value ?? "";
   dialog.returnValue = "";
+  byId("ask-no").onclick = () => dialog.close();
   dialog.showModal();
   if (value === undefined) button.focus();
   else input.select();

@@ -50,6 +50,8 @@ export class Canvases {
   refresh() {
     const state = this.#file?.state ?? { state: "saved" };
     const [mood, text] = describe(state);
+    // On a telephone the words beside the name are out of sight.
+    if (mood === "bad" && byId("save-state").dataset.mood !== mood) notice(`Drawings: ${text}.`);
     say(byId("save-state"), text);
     byId("save-state").dataset.mood = mood;
     byId("save-retry").hidden = state.state !== "failed";

@@ -4,6 +4,7 @@ import { call, data } from "./api.js";
 import { ask } from "./ask.js";
 import { byId, icon, make, say } from "./dom.js";
 import { notice } from "./notices.js";
+import { daysEnded, percent } from "./progress.js";
 
 /** The states of a day in the ledger, the best first. */
 const STATES = [
@@ -12,21 +13,11 @@ const STATES = [
   { name: "live", title: "from the stream" },
   { name: "conflict", title: "sources differed" },
   { name: "empty", title: "no source has them" },
-  { name: "partial", title: "in part" },
+  { name: "partial", title: "in part (today is one)" },
   { name: "missing", title: "missing" },
 ];
 
-/**
- * @typedef {object} Progress  of a symbol, as /api/status tells it
- * @property {string} symbol
- * @property {number} percent
- * @property {number} days_wanted
- * @property {number} days_done
- * @property {number} rows
- * @property {Record<string, number>} states
- * @property {string | null} first_day
- * @property {string | null} last_day
- */
+/** @typedef {import("./progress.js").Progress} Progress */
 
 export class DataDialog {
   #dialog = /** @type {HTMLDialogElement} */ (byId("data"));
@@ -124,42 +115,57 @@ export class DataDialog {
   }
 
   /** @param {Progress} progress */
-  #row({ symbol, percent, days_wanted: wanted, days_done: done, rows, states, first_day: first }) {
-    const days = STATES.filter(({ name }) => (states[name] ?? 0) > 0);
-    const bar = make("div", { class: "days", role: "img", "aria-label": `${done} of ${wanted} days` });
-    for (const { name, title } of days) {
-      const part = make("span", { "data-day": name, title: `${states[name]} days ${title}` });
-      part.style.flexGrow = String(states[name]);
-      bar.append(part);
-    }
-    const known = days.reduce((sum, { name }) => sum + states[name], 0);
-    if (wanted > known) {
-      const rest = make("span", { "data-day": "missing", title: `${wanted - known} days not looked at yet` });
-      rest.style.flexGrow = String(wanted - known);
-      bar.append(rest);
-    }
+  #row(progress) {
+    const { symbol, days_done: done, rows, first_day: first } = progress;
+    const [ended, share] = [daysEnded(progress), percent(progress)];
     const choose = () => {
       this.#dialog.close();
       this.choose(symbol);
     };
+    const numbers = [
+      `${Math.min(done, ended).toLocaleString("en")} of ${ended.toLocaleString("en")} days${first ? ` since ${first}` : ""}`,
+      `${rows.toLocaleString("en")} minutes`,
+      ...daysByState(progress).map(({ count, title }) => `${count} ${title}`),
+    ];
     return make(
       "li",
       {},
       make("div", { class: "head" },
         make("button", { type: "button", class: "name", id: `data-show-${symbol}`, onclick: choose, title: "Show the chart" }, symbol),
-        make("span", { class: "number" }, `${percent.toFixed(percent < 100 ? 1 : 0)} %`),
+        make("span", { class: "number" }, `${share} %`),
         make("span", { class: "spring" }),
         make("a", { class: "button bordered", href: `/data?symbol=${encodeURIComponent(symbol)}`, id: `data-days-${symbol}` }, "Days"),
-        this.mayWrite
-          ? make("button", { type: "button", class: "danger", id: `data-remove-${symbol}`, "aria-label": `Stop tracking ${symbol}`,
-            title: "Stop tracking", onclick: () => void this.#remove(symbol) }, icon("trash"))
-          : null),
-      bar,
-      make("p", { class: "quiet number" },
-        `${done.toLocaleString("en")} of ${wanted.toLocaleString("en")} days`,
-        first === null ? "" : ` since ${first}`,
-        ` · ${rows.toLocaleString("en")} minutes`,
-        days.length > 0 ? ` · ${days.map(({ name, title }) => `${states[name]} ${title}`).join(", ")}` : ""),
+        this.mayWrite ? this.#removeButton(symbol) : null),
+      bar(progress),
+      make("p", { class: "quiet number" }, numbers.join(" · ")),
     );
   }
+
+  /** @param {string} symbol */
+  #removeButton(symbol) {
+    const onclick = () => void this.#remove(symbol);
+    const attributes = { type: "button", class: "danger", id: `data-remove-${symbol}`, title: "Stop tracking", onclick };
+    return make("button", { ...attributes, "aria-label": `Stop tracking ${symbol}` }, icon("trash"));
+  }
+}
+
+/** @param {Progress} progress */
+function daysByState({ states }) {
+  return STATES.flatMap(({ name, title }) => (states[name] > 0 ? [{ name, title, count: states[name] }] : []));
+}
+
+/**
+ * The days as a bar, each state as long as its part of them.
+ * @param {Progress} progress
+ */
+function bar(progress) {
+  const days = daysByState(progress);
+  const left = progress.days_wanted - days.reduce((sum, { count }) => sum + count, 0);
+  const parts = left > 0 ? [...days, { name: "missing", title: "not looked at yet", count: left }] : days;
+  const text = `${progress.days_done} of ${daysEnded(progress)} days are complete`;
+  return make("div", { class: "days", role: "img", "aria-label": text }, ...parts.map(({ name, title, count }) => {
+    const part = make("span", { "data-day": name, title: `${count} ${title}` });
+    part.style.flexGrow = String(count);
+    return part;
+  }));
 }

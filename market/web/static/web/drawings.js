@@ -188,7 +188,7 @@ export class DrawingBoard {
       lock: lock || (this.isReadOnly && points !== undefined),
       visible: !this.isHidden,
       mode: this.isMagnetic ? "weak_magnet" : "normal",
-      styles: overlayStyles(colour),
+      styles: overlayStyles(name, colour),
       extendData: text === undefined ? null : { text },
       ...(points === undefined ? {} : { points: points.map((point) => ({ ...point })) }),
       onDrawEnd: ({ overlay }) => void this.#drawn(overlay),

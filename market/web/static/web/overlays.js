@@ -41,19 +41,22 @@ export function registerOverlays() {
 }
 
 /**
- * The library's styles for a line of this colour (the theme's, without one).
- * @param {string} [chosen]
+ * The library's styles for a drawing of this colour (the theme's, without one).
+ * @param {string} name      of the overlay
+ * @param {string} [chosen]  `#rrggbb`
  * @returns {import("klinecharts").DeepPartial<import("klinecharts").OverlayStyle>}
  */
-export function overlayStyles(chosen) {
+export function overlayStyles(name, chosen) {
   const line = chosen ?? colour("accent");
-  const veil = `${line.startsWith("#") ? line : "#4d9bff"}26`;
+  const veil = `${line}26`;
+  // Seven filled labels would hide the candles that they are about.
+  const label = name === "fibonacciLine" ? { color: line, backgroundColor: `${colour("ground")}cc` } : { backgroundColor: line };
   return {
     line: { color: line, size: 1.5 },
     polygon: { color: veil, borderColor: line },
     rect: { color: veil, borderColor: line },
     circle: { color: line, borderColor: line },
     point: { borderColor: line, activeBorderColor: line },
-    text: { backgroundColor: line, borderColor: line },
+    text: { borderColor: "transparent", ...label },
   };
 }

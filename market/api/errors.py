@@ -8,6 +8,7 @@
     a symbol that is not listed          422
     too many requests                    429, with Retry-After
     the database or the list is away     503, with Retry-After
+    too many exports at a time           503, with Retry-After
     a mistake of ours                    500, with nothing of it in the answer and all of it in the log
 
 `envelope_errors` speaks for the views of this API (a setting of the REST framework names it); the last three functions
@@ -47,6 +48,17 @@ class UnknownSymbol(APIException):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"symbol: {name[:64]!r} is not known")
+
+
+class Busy(APIException):
+    """As many of a costly kind of request are running as may be at a time."""
+
+    status_code = 503
+
+    def __init__(self, text: str, retry_seconds: int) -> None:
+        super().__init__(text)
+        # As the framework names it: becomes Retry-After.
+        self.wait = retry_seconds
 
 
 class BodyTooLarge(APIException):

@@ -7,12 +7,14 @@ from django.urls.resolvers import URLPattern
 
 from market.api.coverage import CoverageView
 from market.api.jobs import JobsView
+from market.api.export import ExportView
 from market.api.session import SessionView
 from market.api.views import CollectorsView, KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
 
 urlpatterns: list[URLPattern] = [
     path("klines/<str:symbol>", KlinesView.as_view()),
     path("coverage/<str:symbol>", CoverageView.as_view()),
+    path("export/<str:symbol>", ExportView.as_view()),
     path("symbols", SymbolsView.as_view()),
     path("symbols/<str:symbol>", SymbolView.as_view()),
     path("collectors", CollectorsView.as_view()),

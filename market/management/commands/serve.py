@@ -35,6 +35,8 @@ class Command(BaseCommand):
             # By default it would believe X-Forwarded-For of whoever comes from this machine; that is for
             # TRUSTED_PROXIES to say.
             proxy_headers=False,
+            # Whoever still reads an export by then is cut off; everything else has long been answered.
+            timeout_graceful_shutdown=5,
             # The product logs what matters by itself; a line for each request would bury it.
             access_log=False,
             log_config=None,

@@ -9,6 +9,8 @@ from typing import Final
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -17,6 +19,7 @@ from market.api.base import ApiView
 from market.api.errors import Busy
 from market.api.lookup import symbol_id_of
 from market.api.ranges import RangeQuery
+from market.api.schema import COMMON, SYMBOL, failures, header
 from market.api.serializers import IntervalField, WordField
 from market.domain.interval import Interval
 from market.exporting import Format, encoded, file_name
@@ -44,6 +47,9 @@ class FirstRenderer(BaseContentNegotiation):
         return first, first.media_type
 
 
+_FILE_NAME: Final = header("Content-Disposition", "What the file is called.", 200)
+
+
 class ExportView(ApiView):
     """GET: the closed bars that open inside [from, to) as one file, which is made while it is sent.
 
@@ -52,6 +58,20 @@ class ExportView(ApiView):
 
     content_negotiation_class = FirstRenderer
 
+    @extend_schema(
+        tags=["candles"],
+        operation_id="export",
+        summary="A symbol's closed bars as a file",
+        description="Those that open inside [from, to), made while they are sent. Columns: time (open time, "
+        "milliseconds UTC), open, high, low, close, volume, quote_volume, taker_buy_volume, taker_buy_quote_volume "
+        "(float64), trade_count (int64). A file that could not be finished is cut: its chunked body has no end.",
+        parameters=[SYMBOL, ExportQuery, *COMMON, _FILE_NAME],
+        responses={
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, Format.PARQUET.media_type): OpenApiTypes.BINARY,
+            **failures(400, 401, 404, 429, 503, when={503: "The database is away, or too many exports are running."}),
+        },
+    )
     def get(self, request: Request, symbol: str) -> HttpResponseBase:
         query = ExportQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)

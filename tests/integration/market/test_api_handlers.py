@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
-from market.api.views import ApiView
+from market.api.base import ApiView
 
 pytestmark = pytest.mark.urls("tests.support.urls_with_handlers")
 

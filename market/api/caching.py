@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
@@ -27,11 +26,6 @@ def answer(request: HttpRequest, body: bytes, cache: str) -> HttpResponseBase:
         return response
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     response["ETag"] = etag
-    if getattr(settings, "READS_NEED_TOKEN", False):
-        # One reader's answer is not for the next, who may have no token.
-        response["Cache-Control"] = f"private, {cache}"
-        response["Vary"] = "Authorization, Cookie"
-    else:
-        response["Cache-Control"] = cache
+    response["Cache-Control"] = cache
     conditional = get_conditional_response(request, etag=etag, response=response)
     return response if conditional is None else conditional

@@ -6,8 +6,8 @@ from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 
 from market.api.coverage import CoverageView
-from market.api.jobs import JobsView
 from market.api.export import ExportView
+from market.api.jobs import JobsView
 from market.api.session import SessionView
 from market.api.views import CollectorsView, KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
 

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from feeds.binance.cancelling import cancel
+from feeds.binance.routes import Route, StreamRoutes
 
 logger = logging.getLogger(__name__)
 
@@ -94,12 +95,20 @@ class Connection:
     """
 
     def __init__(
-        self, base_url: str, wanted: Wanted, timing: StreamTiming, *, clock: Callable[[], float], failures: int = 0
+        self,
+        base_url: str,
+        wanted: Wanted,
+        timing: StreamTiming,
+        *,
+        routes: StreamRoutes,
+        clock: Callable[[], float],
+        failures: int = 0,
     ) -> None:
         """`clock` is the event loop's time; `failures` says how many connections before this one failed in a row."""
         self._base_url = base_url
         self._wanted = wanted
         self._timing = timing
+        self._routes = routes
         self._clock = clock
         self._first_within_s = timing.silence_s * 2 ** min(failures, _MOST_DOUBLINGS)
         self._subscribed: set[str] = set()
@@ -110,6 +119,8 @@ class Connection:
         self.opened = asyncio.Event()  # the handshake is over
         self.delivering = asyncio.Event()  # a candle has come
         self.leaving = asyncio.Event()  # the exchange has announced that it will close
+        self.way = ""  # the way out that was taken, as logs may name it
+        self._worked: Callable[[], None] = lambda: None
 
     def wish_changed(self) -> None:
         """The wanted symbols are others than before."""
@@ -123,12 +134,19 @@ class Connection:
 
     async def run(self) -> None:
         """Until the connection ends; never returns. Raises StreamEnded, or what the handshake raised."""
+        with self._routes.take() as taken:
+            self.way, self._worked = taken.route.key, taken.worked
+            await self._run(taken.route)
+
+    async def _run(self, route: Route) -> None:
         first = sorted(self._wanted.symbols)[:NAMES_A_REQUEST]
         names = "/".join(quote(stream_name(symbol), safe="@") for symbol in first)
+        async with asyncio.timeout(_OPEN_S):
+            way = await route.options(self._base_url)
         async with connect(
             f"{self._base_url}/stream?streams={names}",
+            **way,
             compression=None,
-            proxy=None,
             max_size=_MAX_MESSAGE_BYTES,
             open_timeout=_OPEN_S,
             close_timeout=_CLOSE_S,
@@ -160,6 +178,7 @@ class Connection:
                 self._heard_at = self._clock()
                 if not self.delivering.is_set():
                     self.delivering.set()
+                    self._worked()
             else:
                 self._notice(message)
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -68,10 +69,27 @@ class ProxySettings:
     def ports(self) -> range:
         return range(self.port_start, min(self.port_end, self.port_start + MAX_EGRESSES - 1) + 1)
 
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        """User and password, if the proxy wants any."""
+        return (self.username, self.password) if self.username or self.password else None
+
     def proxy(self, port: int) -> httpx.Proxy:
         """The proxy at one port. The credentials travel beside the URL, not in it."""
-        auth = (self.username, self.password) if self.username or self.password else None
-        return httpx.Proxy(httpx.URL(scheme=self.protocol, host=self.host, port=port), auth=auth)
+        return httpx.Proxy(httpx.URL(scheme=self.protocol, host=self.host, port=port), auth=self.credentials)
+
+    def address(self, port: int) -> str:
+        """The proxy at one port as a URL with the credentials in it, for a library that takes nothing else: to be shown
+        to nobody."""
+        who = "" if self.credentials is None else ":".join(quote(part, safe="") for part in self.credentials) + "@"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.protocol}://{who}{host}:{port}"
+
+
+def rest_s(failures: int, jitter: float) -> float:
+    """How long (seconds) a way out rests that has failed so many times in a row; `jitter` from [0, 1)."""
+    longest = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** (min(failures, 10) - 1))
+    return longest * (1 - jitter / 2)
 
 
 class Egress:
@@ -211,10 +229,9 @@ class ProxyPool:
         if not (self._can_rest and egress.failures_in_a_row):
             self._idle.put_nowait(egress)
             return
-        longest = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** (min(egress.failures_in_a_row, 10) - 1))
-        rest_s = longest * (1 - self._jitter() / 2)
-        logger.info("%s failed %d times in a row, rests %.1f s", egress.key, egress.failures_in_a_row, rest_s)
-        self._resting[egress] = self._later(rest_s, lambda: self._wake(egress))
+        seconds = rest_s(egress.failures_in_a_row, self._jitter())
+        logger.info("%s failed %d times in a row, rests %.1f s", egress.key, egress.failures_in_a_row, seconds)
+        self._resting[egress] = self._later(seconds, lambda: self._wake(egress))
 
     def _wake(self, egress: Egress) -> None:
         del self._resting[egress]

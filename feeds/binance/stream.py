@@ -12,6 +12,7 @@ from typing import Any, Final
 from feeds.binance.cancelling import cancel
 from feeds.binance.connecting import Backoff, ConnectBudget
 from feeds.binance.connection import Connection, StreamEnded, StreamTiming
+from feeds.binance.routes import StreamRoutes
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class StreamLink:
         deliver: Callable[[bytes], bool],
         expects_data: Callable[[Collection[str], float], bool],
         budget: ConnectBudget,
+        routes: StreamRoutes,
         timing: StreamTiming = _REAL_TIME,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -44,6 +46,7 @@ class StreamLink:
         self._base_url = base_url
         self._expects_data = expects_data
         self._budget = budget
+        self._routes = routes
         self._timing = timing
         self._jitter = jitter
         self._backoff = Backoff(first_s=timing.backoff_first_s, longest_s=timing.backoff_longest_s, jitter=jitter)
@@ -93,7 +96,14 @@ class StreamLink:
         """One round: open a successor; when it delivers, leave the current one and stay until it must be replaced."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(self._backoff.next_s(), self._budget.reserve(loop.time())))
-        candidate = Connection(self._base_url, self, self._timing, clock=loop.time, failures=self._backoff.failures)
+        candidate = Connection(
+            self._base_url,
+            self,
+            self._timing,
+            routes=self._routes,
+            clock=loop.time,
+            failures=self._backoff.failures,
+        )
         self.connects += 1
         task = asyncio.create_task(self._carry_out(candidate), name="stream connection")
         self._running[candidate] = task
@@ -123,9 +133,10 @@ class StreamLink:
         try:
             await connection.run()
         except StreamEnded as ended:
-            logger.warning("stream of %d symbols: %s", len(self.symbols), ended)
+            logger.warning("stream of %d symbols (%s): %s", len(self.symbols), connection.way, ended)
         except Exception as error:  # noqa: BLE001  (a connection fails in a hundred ways; each is followed by the next)
-            logger.warning("stream of %d symbols: %s: %s", len(self.symbols), type(error).__name__, error)
+            name = type(error).__name__
+            logger.warning("stream of %d symbols (%s): %s: %s", len(self.symbols), connection.way, name, error)
         finally:
             self._running.pop(connection, None)
 

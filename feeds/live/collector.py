@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 
 from feeds.binance.cancelling import cancel
 from feeds.binance.connection import StreamTiming
+from feeds.binance.proxies import ProxySettings
 from feeds.live.batcher import Batcher
 from feeds.live.book import Book
 from feeds.live.clock import ExchangeClock
@@ -58,13 +59,15 @@ _RENEW_LONGEST_S: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class CollectorSettings:
-    """Where the stream is and how the work is divided. `speed`: how fast the exchange's clock runs (a double's)."""
+    """Where the stream is, the ways out to it, and how the work is divided. `speed`: how fast the exchange's clock runs
+    (a double's)."""
 
     stream_url: str
     redis_url: str
     symbols_per_connection: int = 50
     shards: int = 8
     speed: float = 1.0
+    proxies: ProxySettings | None = None
 
 
 class Collector:
@@ -98,6 +101,7 @@ class Collector:
             deliver=self._deliver,
             expects_data=self._expects_data,
             timing=StreamTiming().at_speed(settings.speed),
+            proxies=settings.proxies,
         )
 
     async def run(self, stopping: asyncio.Event) -> bool:

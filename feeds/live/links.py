@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from feeds.binance.cancelling import cancel
 from feeds.binance.connecting import ConnectBudget
 from feeds.binance.connection import StreamTiming
+from feeds.binance.proxies import ProxySettings
+from feeds.binance.routes import StreamRoutes
 from feeds.binance.stream import StreamLink
 
 
@@ -25,13 +27,16 @@ class Links:
         deliver: Callable[[bytes], bool],
         expects_data: Callable[[Collection[str], float], bool],
         timing: StreamTiming,
+        proxies: ProxySettings | None = None,
     ) -> None:
+        """`proxies`: the ways out that the links share; without them one direct way."""
         self._base_url = base_url
         self._room = symbols_per_link
         self._deliver = deliver
         self._expects_data = expects_data
         self._timing = timing
         self._budget = ConnectBudget()
+        self._routes = StreamRoutes(proxies)
         self._tasks: dict[StreamLink, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._link_of: dict[str, StreamLink] = {}
@@ -86,5 +91,6 @@ class Links:
             deliver=self._deliver,
             expects_data=self._expects_data,
             budget=self._budget,
+            routes=self._routes,
             timing=self._timing,
         )

@@ -13,6 +13,7 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from feeds.exchange import proxy_settings
 from feeds.live.collector import CollectorSettings, collect
 
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             symbols_per_connection=settings.SYMBOLS_PER_CONNECTION,
             shards=settings.COLLECTOR_SHARDS,
             speed=options["clock_speed"],
+            proxies=proxy_settings(),
         )
         # What was loaded so far lives as long as the process: looking through it for garbage again and again would
         # stop the stream for tens of milliseconds each time.

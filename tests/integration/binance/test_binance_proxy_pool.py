@@ -7,11 +7,7 @@ import contextlib
 import datetime as dt
 import ipaddress
 import logging
-import socket
 import ssl
-import subprocess
-import sys
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -31,61 +27,22 @@ from feeds.binance.pacing import LocalPacer
 from feeds.binance.proxies import ProxyPool, ProxySettings
 from feeds.binance.rest import RestClient
 from feeds.fakebinance.server import FakeExchange
+from tests.support.forward_proxy import PASSWORD, USER, forward_proxy, neighbours
 
-USER, PASSWORD = "us3r-of-proxy", "pa55-of-proxy"
 PATH = daily_path("BTCUSDT", dt.date(2026, 3, 10))
 UNPUBLISHED = daily_path("BTCUSDT", dt.date(2026, 3, 20))
-
-
-def neighbours(held: contextlib.ExitStack, count: int) -> list[socket.socket]:
-    """So many ports in a row, bound by sockets that do not listen, until the stack lets go of them."""
-    for _ in range(100):
-        with contextlib.ExitStack() as attempt:
-            sockets = [attempt.enter_context(socket.socket()) for _ in range(count)]
-            sockets[0].bind(("127.0.0.1", 0))
-            first = sockets[0].getsockname()[1]
-            try:
-                for offset, neighbour in enumerate(sockets[1:], start=1):
-                    neighbour.bind(("127.0.0.1", first + offset))
-            except (OSError, OverflowError):
-                continue
-            held.push(attempt.pop_all())
-            return sockets
-    raise AssertionError(f"no {count} free ports in a row")
 
 
 @pytest.fixture(scope="module")
 def proxy_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A forward proxy that wants credentials, on this port and the next. The one after them refuses connections."""
-    log = tmp_path_factory.mktemp("proxy") / "log"
-    with contextlib.ExitStack() as held, log.open("wb") as output:
+    with contextlib.ExitStack() as held:
         first, second, _ = neighbours(held, 3)  # the third stays bound, so that nobody else begins to listen there
         port: int = first.getsockname()[1]
         first.close()
         second.close()
-        command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port)]
-        command += ["--ports", str(port + 1), "--num-workers", "1", "--num-acceptors", "1"]
-        command += ["--basic-auth", f"{USER}:{PASSWORD}"]
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-        try:
-            _wait_until_listening(port + 1, process, log)
-            yield port
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError(log.read_text())
+        held.enter_context(forward_proxy(tmp_path_factory.mktemp("proxy") / "log", port, ports=2))
+        yield port
 
 
 @pytest.fixture

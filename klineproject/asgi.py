@@ -33,10 +33,13 @@ django.setup(set_prefix=False)
 from klineproject.http import Receive, Send, ThreadedHandler  # noqa: E402
 from market.access.checks import refuse_unsafe_start  # noqa: E402
 from market.live.app import LiveSockets  # noqa: E402
+from market.monitoring.app import PATHS, Monitoring  # noqa: E402
+from market.monitoring.process import IN_FLIGHT  # noqa: E402
 
 refuse_unsafe_start()
 _views = ThreadedHandler(threads=_THREADS)
 _sockets = LiveSockets()
+_monitoring = Monitoring()
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -46,8 +49,11 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
             await _live(receive, send)
         case "websocket":
             await _sockets(as_client_sees_it(scope, settings.TRUSTED_PROXIES), receive, send)
+        case _ if scope["path"] in PATHS:
+            await _monitoring(scope, receive, send)
         case _:
-            await _http(as_client_sees_it(scope, settings.TRUSTED_PROXIES), receive, send)
+            with IN_FLIGHT.one():
+                await _http(as_client_sees_it(scope, settings.TRUSTED_PROXIES), receive, send)
 
 
 async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -28,7 +28,7 @@ _LOCAL_SERVICES: Final = BASE_DIR / ".local" / INSTANCE / "services.env"
 _OWN_FILE: Final = BASE_DIR / ".env"
 _ENV_FILES: Final = (_LOCAL_SERVICES, _OWN_FILE) if INSTANCE == "run" else (_OWN_FILE, _LOCAL_SERVICES)
 
-_SECRETS: Final = {"database_url", "redis_url", "proxy_username", "proxy_password", "secret_key"}
+_SECRETS: Final = {"database_url", "redis_url", "proxy_username", "proxy_password", "secret_key", "metrics_token"}
 _MAX_PROXIES: Final = 100
 
 
@@ -142,6 +142,9 @@ class Environment(BaseSettings):
     writes_per_minute: Limit = None
     logins_per_minute: Limit = None
     sockets_per_address: Limit = None
+
+    # What a scraper of /metrics has to send. Empty: whoever may read may scrape, and nobody where ACCESS is token.
+    metrics_token: SecretStr = SecretStr("")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"

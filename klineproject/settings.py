@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "canvas.apps.CanvasConfig",
 ]
 MIDDLEWARE = [
+    "market.monitoring.requests.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     # The admin's own files, straight from the installed packages.
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -267,6 +268,7 @@ CELERY_BEAT_SCHEDULE = {
     "remove drawings' files that a crash left": {"task": "canvas.tasks.sweep", "schedule": 6 * 3600.0},
 }
 
+METRICS_TOKEN = ENV.metrics_token.get_secret_value()
 DATA_START = ENV.data_start
 TRACKED_SYMBOL = ENV.tracked_symbol
 BINANCE_ARCHIVE_URL = ENV.binance_archive_url

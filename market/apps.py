@@ -12,5 +12,9 @@ class MarketConfig(AppConfig):
 
     def ready(self) -> None:
         from market.access.checks import TAG, access_is_safe
+        from market.monitoring.shared import LEDGER, LIVE
+        from market.monitoring.sources import add_source
 
         register(access_is_safe, TAG)
+        add_source(LIVE)
+        add_source(LEDGER)

@@ -5,6 +5,7 @@ Candles travel whole, never as differences: a channel layer may drop a message, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
@@ -30,9 +31,14 @@ async def publish(candles: Sequence[Candle]) -> None:
 
 
 def message(candles: Iterable[Candle]) -> dict[str, Any]:
-    return {"type": TYPE, "rows": [_row(candle) for candle in candles]}
+    return {"type": TYPE, "at": time.time(), "rows": [_row(candle) for candle in candles]}
 
 
 def candles_of(received: Mapping[str, Any]) -> list[Candle]:
     """The candles of a received message, in the order in which they were published."""
     return [Candle(*row) for row in received["rows"]]
+
+
+def age_of(received: Mapping[str, Any]) -> float | None:
+    """Seconds since the message was made, as far as the two machines' clocks agree; None where it doesn't say."""
+    return None if "at" not in received else float(time.time() - received["at"])

@@ -11,14 +11,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from feeds.binance.pacing import LIMITS, LocalPacer, PaceLimits
 from feeds.binance.retries import wall_clock_ms
-from market.domain.window import SECOND_MS
+from market.domain.window import MINUTE_MS, SECOND_MS
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +153,33 @@ class RedisPacer:
             logger.warning("Redis is back after %.0f s", self._monotonic() - self._away_since)
             self._away_since = None
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Of one way out: the weight used in the exchange's running minute, and the seconds until it may be asked again."""
+
+    egress: str
+    used: int
+    stopped_s: float
+
+
+def paces_read(redis: SyncRedis, now_ms: int) -> list[Pace]:
+    """Every way out that was used lately. Raises redis.RedisError."""
+    names = sorted(key.decode() for key in redis.scan_iter(match=f"{KEY_PREFIX}*", count=1_000))
+    paces = []
+    for name in names:
+        values: Any = redis.hmget(name, ["minute", "used", "stopped", "offset"])
+        minute, used, stopped, offset = (int(value or 0) for value in values)
+        exchange_now = now_ms + offset
+        paces.append(
+            Pace(
+                egress=name.removeprefix(KEY_PREFIX),
+                used=used if minute == exchange_now // MINUTE_MS else 0,
+                stopped_s=max(0.0, (stopped - exchange_now) / SECOND_MS),
+            )
+        )
+    return paces
 
 
 def _text(number: int | None) -> str:

@@ -77,6 +77,8 @@ class Batcher:
         self._first = asyncio.Event()
         self._full = asyncio.Event()
         self._failures = 0
+        # Since the start: batches and minutes that were stored, times that the database did not take one.
+        self.batches = self.minutes = self.refusals = 0
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -116,6 +118,7 @@ class Batcher:
                 if not self._failures:
                     logger.warning("the database does not take closed minutes, they wait in memory: %s", error)
                 self._failures += 1
+                self.refusals += 1
                 return False
             self._done(batch)
         self._first.clear()
@@ -145,6 +148,8 @@ class Batcher:
         if self._failures:
             logger.warning("the database is back, %d candles were waiting", len(self._pending))
             self._failures = 0
+        self.batches += 1
+        self.minutes += len(batch)
         for entry in batch:
             key = entry.symbol_id, entry.candle.time
             if self._pending.get(key) is entry:

@@ -12,9 +12,10 @@ from feeds.live.batcher import Closed
 from feeds.live.clock import ExchangeClock
 from feeds.live.minutes import SymbolMinutes, is_plausible
 from market.domain.candle import Candle
+from market.domain.delays import Delays
 from market.domain.frame import CandleFrame
 from market.domain.source import Source
-from market.domain.window import MINUTE_MS, TimeWindow
+from market.domain.window import MINUTE_MS, SECOND_MS, TimeWindow
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ class Book:
         self._symbols: dict[str, SymbolMinutes] = {}
         self._names: dict[int, str] = {}
         self.refused = 0
+        # How old the newest frame of each reading was, by its own time stamp.
+        self.delays = Delays()
 
     def __contains__(self, name: object) -> bool:
         return name in self._symbols
@@ -65,6 +68,7 @@ class Book:
     def read(self, messages: Iterable[bytes]) -> None:
         """Messages of the stream, in the order in which they came."""
         now = self._clock.now()
+        newest_ms = 0
         for message in messages:
             try:
                 event = kline_event(message)
@@ -74,6 +78,7 @@ class Book:
             if event is None:
                 continue
             candle, event_ms = event
+            newest_ms = max(newest_ms, event_ms)
             if event_ms > now or not self._clock.is_known:
                 self._clock.hear(event_ms)
                 now = self._clock.now()
@@ -81,6 +86,8 @@ class Book:
                 self._refuse(f"{candle.symbol}: a frame of {candle.time} at {event_ms}, while it is {now}")
                 continue
             self._take(candle, Source.LIVE)
+        if newest_ms:
+            self.delays.add((now - newest_ms) / SECOND_MS)
 
     def answer(self, name: str, frame: CandleFrame) -> int:
         """Closed minutes that REST brought; how many of them were missing."""

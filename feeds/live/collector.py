@@ -36,6 +36,7 @@ from feeds.live.nudges import listen
 from feeds.live.outlet import TICK_S, Outlet
 from feeds.live.repairs import Repairs
 from feeds.live.report import Watch
+from feeds.live.work import work_report
 from market.domain.window import MINUTE_MS, TimeWindow
 from market.heartbeat import report_forget, report_write
 from market.models import Symbol
@@ -214,12 +215,18 @@ class Collector:
             await self._arrived.wait()
             await asyncio.sleep(TICK_S)
             self._arrived.clear()
+            self._outlet.arrived(self._intake.since)
             self._book.read(self._intake.take())
+            self._outlet.arrived(None)
 
     async def _report(self) -> None:
         while True:
             report = self._watch.report(
-                self._book, link_of=self._links.link_of, repairs=self._repairs.minutes, pending=len(self._batcher)
+                self._book,
+                link_of=self._links.link_of,
+                repairs=self._repairs.minutes,
+                pending=len(self._batcher),
+                work=work_report(self._intake, self._book, self._batcher, self._outlet, self._links),
             )
             await _within(_SEND_S, report_write(self._redis, self.id, report))
             await asyncio.sleep(_REPORT_S)

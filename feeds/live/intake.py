@@ -33,6 +33,8 @@ class Intake:
         self._closed: deque[tuple[bytes, bytes]] = deque(maxlen=MOST_CLOSED)
         self.heard: dict[str, float] = {}  # when the newest frame of a symbol came
         self.superseded = 0
+        # When the oldest of what is in here came; None while nothing is.
+        self.since: float | None = None
 
     def expect(self, symbols: Iterable[str]) -> None:
         """Take frames of these symbols and of no others."""
@@ -58,6 +60,7 @@ class Intake:
             return True  # of a symbol that was dropped a moment ago: the connection lives, the frame is of no use
         self.heard[symbol] = at
         if not self._forming and not self._closed:
+            self.since = at
             self._wake()
         if _FORMING in message:
             if name in self._forming:
@@ -69,10 +72,14 @@ class Intake:
             self._closed.append((name, message))
         return True
 
+    def __len__(self) -> int:
+        return len(self._closed) + len(self._forming)
+
     def take(self) -> list[bytes]:
         """Everything, and nothing is left: in the order of arrival for each symbol."""
         messages = [message for _, message in self._closed]
         messages += self._forming.values()
         self._closed.clear()
         self._forming.clear()
+        self.since = None
         return messages

@@ -40,6 +40,7 @@ class Links:
         self._tasks: dict[StreamLink, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._link_of: dict[str, StreamLink] = {}
+        self._connects_before = 0
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -48,6 +49,11 @@ class Links:
     def is_delivering(self) -> bool:
         """Whether candles come over any link."""
         return any(link.is_delivering for link in self._tasks)
+
+    @property
+    def connects(self) -> int:
+        """Attempts to connect so far, of links that are gone as well."""
+        return self._connects_before + sum(link.connects for link in self._tasks)
 
     def link_of(self, symbol: str) -> StreamLink | None:
         return self._link_of.get(symbol)
@@ -68,6 +74,7 @@ class Links:
             self._link_of[symbol] = link
         for link, carried in members.items():
             if not carried:
+                self._connects_before += link.connects
                 leaving = asyncio.create_task(cancel([self._tasks.pop(link)]), name="leaving stream link")
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)

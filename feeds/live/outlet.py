@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
@@ -16,6 +17,7 @@ from redis.asyncio import Redis
 
 from market.broadcast import publish
 from market.domain.candle import Candle
+from market.domain.delays import Delays
 from market.tail import tail_forget, tail_write
 
 logger = logging.getLogger(__name__)
@@ -53,8 +55,21 @@ class Outlet:
         self._gone: set[str] = set()
         self._news = asyncio.Event()
         self._is_away = False
+        # When the oldest frame that waits here came from the stream (monotonic seconds), and how long those waited.
+        self._since: float | None = None
+        self._arrived_at: float | None = None
+        self.delays = Delays()
+
+    def __len__(self) -> int:
+        return len(self._closed) + len(self._forming)
+
+    def arrived(self, at: float | None) -> None:
+        """What is put from now on came from the stream at this time or later; None: not from the stream."""
+        self._arrived_at = at
 
     def put(self, candle: Candle) -> None:
+        if self._since is None:
+            self._since = self._arrived_at
         if candle.is_closed:
             self._closed.append(candle)
             waiting = self._forming.get(candle.symbol)
@@ -95,6 +110,7 @@ class Outlet:
         self._news.clear()
         closed, forming = list(self._closed), self._forming
         dirty, gone = self._dirty, self._gone
+        since, self._since = self._since, None
         self._closed.clear()
         self._forming, self._dirty, self._gone = {}, set(), set()
         try:
@@ -108,6 +124,7 @@ class Outlet:
                     await self._send(candles[first : first + _ROWS_A_MESSAGE])
         except Exception as error:  # noqa: BLE001  (whatever ails Redis must not stop the collector)
             self._take_back(closed, forming)
+            self._since = since if since is not None else self._since
             self._dirty |= {*dirty, *self._symbols()}
             self._gone |= gone - self._dirty
             self._news.set()
@@ -118,6 +135,8 @@ class Outlet:
         if self._is_away:
             logger.warning("Redis is back")
         self._is_away = False
+        if since is not None and candles:
+            self.delays.add(time.monotonic() - since)
         return True
 
     def _take_back(self, closed: list[Candle], forming: dict[str, Candle]) -> None:

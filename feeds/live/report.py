@@ -10,7 +10,7 @@ from feeds.binance.retries import wall_clock_ms
 from feeds.binance.stream import StreamLink
 from feeds.live.book import Book
 from feeds.live.minutes import SymbolMinutes, is_unlikely
-from market.heartbeat import Report, SymbolReport
+from market.heartbeat import Report, SymbolReport, WorkReport
 
 # A symbol that trades and of which nothing has come for so long (exchange's time) is stale. Most send several frames
 # a second; the limit is generous towards those that trade now and then.
@@ -58,6 +58,7 @@ class Watch:
         link_of: Callable[[str], StreamLink | None],
         repairs: Mapping[str, int],
         pending: int,
+        work: WorkReport,
     ) -> Report:
         symbols = []
         for minutes in book:
@@ -73,4 +74,4 @@ class Watch:
                     is_stale=self.is_stale(minutes),
                 )
             )
-        return Report(at=wall_clock_ms(), symbols=symbols, pending=pending, refused=book.refused)
+        return Report(at=wall_clock_ms(), symbols=symbols, pending=pending, refused=book.refused, work=work)

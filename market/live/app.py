@@ -16,6 +16,7 @@ from django.conf import settings
 
 from market.access.handshake import Refusal, refusal_of, visitor_of
 from market.access.limits import Places
+from market.live.figures import FIGURES
 from market.live.hub import Hub
 from market.live.socket import Socket
 
@@ -81,9 +82,13 @@ class LiveSockets:
             asyncio.create_task(socket.write(send), name="socket: write"),
             asyncio.create_task(socket.catch_up.run(), name="socket: catch up"),
         ]
+        FIGURES.opened += 1
+        ended = "error"
         try:
             done, _ = await asyncio.wait({*tasks, socket.is_behind}, return_when=asyncio.FIRST_COMPLETED)
+            ended = "behind" if socket.is_behind in done else "client"
         finally:
+            FIGURES.closed[ended] += 1
             hub.leave(socket)
             socket.outbox.clear()
             for task in tasks:
@@ -103,6 +108,7 @@ class LiveSockets:
 
 async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     """Answer the handshake with a status, where the server can; it is 403 where it cannot."""
+    FIGURES.refused[str(refusal.status)] += 1
     with suppress(OSError):
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close"})

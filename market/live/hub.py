@@ -18,12 +18,13 @@ from channels.db import database_sync_to_async
 from channels.layers import channel_layers
 from redis import RedisError
 
-from market.broadcast import GROUP, candles_of
+from market.broadcast import GROUP, age_of, candles_of
 from market.domain.bar import BarRow
 from market.domain.candle import Candle
 from market.domain.growth import bar_of
 from market.domain.interval import Interval
 from market.domain.window import MINUTE_MS
+from market.live.figures import FIGURES
 from market.live.keeper import Keeper
 from market.live.minutes import Minutes
 from market.live.outages import say_in_one_line
@@ -268,11 +269,12 @@ class Hub:
         while True:
             message = await layer.receive(channel)  # type: ignore[attr-defined]
             try:
-                candles = candles_of(message)
+                candles, age_s = candles_of(message), age_of(message)
             except (KeyError, TypeError) as error:
                 # Another version of this product shares the Redis.
                 logger.warning("a message of the group cannot be read: %s", error)
                 continue
+            FIGURES.heard(len(candles), age_s)
             self.take(candles)
 
     async def _watch(self) -> None:
@@ -286,6 +288,7 @@ class Hub:
                     feed.started.set()
             for socket in self.sockets:
                 socket.check(now)
+            FIGURES.wait([len(socket.outbox) for socket in self.sockets])
 
 
 async def _immortal(run: Callable[[], Awaitable[None]]) -> None:

@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Final
 
+from market.live.figures import FIGURES
+
 # Closed bars that may wait. All symbols of the exchange in plain minutes: a quarter of an hour.
 MAX_CLOSED: Final = 10_000
 # Answers that may wait before no more is read from the client.
@@ -52,6 +54,8 @@ class Outbox:
         self._wake()
 
     def forming(self, series: Hashable, frame: str) -> None:
+        if series in self._forming:
+            FIGURES.conflated += 1
         self._forming[series] = frame
         if self._waiter is not None:
             self._wake()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import Error as DatabaseError
 
 from market.live.catchup import CatchUp
+from market.live.figures import FIGURES
 from market.live.outbox import Outbox
 from market.live.protocol import (
     MAX_SYMBOLS,
@@ -72,6 +73,7 @@ class Socket:
             self._sending_since = clock()
             await send({"type": "websocket.send", "text": frame})
             self._sending_since = None
+            FIGURES.sent += 1
 
     async def read(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         """Carry out what the client says, until it leaves."""

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from market.domain.ledger import DayEntry
 from market.domain.source import DayState
-from market.domain.window import MINUTE_MS, Month, TimeWindow, day_start
+from market.domain.window import MINUTE_MS, Month, TimeWindow, day_of, day_start
 from market.models import ArchiveFile, LedgerDay, Symbol
 from market.store import audit, ledger
 
@@ -26,12 +26,14 @@ _DONE = Q(is_settled=True) | Q(expected__lte=_STORED)
 @dataclass(frozen=True, slots=True)
 class HistoryProgress:
     """How much of a symbol's wanted history is settled. `days_done` counts days that are complete or have no more at
-    any source, out of `days_wanted` (today included); `states` counts ledger days by state."""
+    any source, out of `days_wanted` (today included); `days_open` are those before today that are not; `states` counts
+    ledger days by state."""
 
     symbol: str
     wanted_from: int
     days_wanted: int
     days_done: int
+    days_open: int
     rows: int
     conflict_rows: int
     states: dict[DayState, int]
@@ -125,12 +127,39 @@ def history_progress(*, now: int) -> list[HistoryProgress]:
             rows=Coalesce(Sum(_STORED), 0),
             conflict_rows=Coalesce(Sum("conflict_rows"), 0),
             days_done=Count("day", filter=_DONE),
+            past_done=Count("day", filter=_DONE & Q(day__lt=day_of(now))),
             first_day=Min("day"),
             last_day=Max("day"),
             **{f"state_{state.value}": Count("day", filter=Q(state=state.value)) for state in DayState},
         )
     }
-    return [_progress(symbol, windows[symbol.id], totals.get(symbol.id, _NOTHING)) for symbol in symbols]
+    return [_progress(symbol, windows[symbol.id], totals.get(symbol.id, _NOTHING), day_of(now)) for symbol in symbols]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTotals:
+    """Of all symbols, tracked or not: ledger days by state, stored minutes, minutes in conflict, archive files."""
+
+    days: dict[DayState, int]
+    minutes: int
+    conflicts: int
+    files: int
+
+
+def ledger_totals() -> LedgerTotals:
+    """One pass over the ledger: nothing for every request."""
+    rows = (
+        LedgerDay.objects.order_by()
+        .values("state")
+        .annotate(days=Count("id"), minutes=Sum(_STORED), conflicts=Sum("conflict_rows"))
+    )
+    by_state = {DayState(row["state"]): row for row in rows}
+    return LedgerTotals(
+        days={state: row["days"] for state, row in by_state.items()},
+        minutes=sum(row["minutes"] for row in by_state.values()),
+        conflicts=sum(row["conflicts"] for row in by_state.values()),
+        files=ArchiveFile.objects.count(),
+    )
 
 
 def _within(windows: Mapping[int, TimeWindow]) -> Q:
@@ -143,7 +172,7 @@ def _within(windows: Mapping[int, TimeWindow]) -> Q:
     return rows
 
 
-def _progress(symbol: Symbol, window: TimeWindow, totals: Mapping[str, object]) -> HistoryProgress:
+def _progress(symbol: Symbol, window: TimeWindow, totals: Mapping[str, object], today: dt.date) -> HistoryProgress:
     def count(name: str) -> int:
         value = totals.get(name, 0)
         return value if isinstance(value, int) else 0
@@ -154,6 +183,7 @@ def _progress(symbol: Symbol, window: TimeWindow, totals: Mapping[str, object]) 
         wanted_from=window.start,
         days_wanted=len(window.days()),
         days_done=count("days_done"),
+        days_open=sum(day < today for day in window.days()) - count("past_done"),
         rows=count("rows"),
         conflict_rows=count("conflict_rows"),
         states={state: count(f"state_{state.value}") for state in DayState},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -14,8 +15,8 @@ from redis import Redis, RedisError
 from market.domain.frame import IntArray
 from market.domain.interval import Interval
 from market.domain.window import MINUTE_MS, TimeWindow
-from market.heartbeat import SymbolReport, reports_read
-from market.models import LEASE, Collector, CollectorWish
+from market.heartbeat import Report, SymbolReport, reports_read
+from market.models import LEASE, Collector, CollectorWish, Symbol
 from market.selectors.symbols import symbols_tracked
 from market.store import candles
 
@@ -33,6 +34,7 @@ class LiveSymbol:
     `age_s`: seconds since the stream's newest data (since the subscription, if none has come; None: no collector has
     the symbol). `last_closed`: open time (ms) of the newest closed minute that the collector knows. `reconnects` of
     the connection that carries it and `rest_repairs` (minutes that REST had to bring) since the collector started.
+    `is_expected`: it trades, as far as the exchange has announced, so data should come.
     """
 
     symbol: str
@@ -41,17 +43,20 @@ class LiveSymbol:
     reconnects: int
     rest_repairs: int
     is_stale: bool
+    is_expected: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LiveStatus:
     """`is_wanted` is the operator's wish; `is_running`: a collector is alive and at work; `is_connected`: and candles
-    of the stream reach it."""
+    of the stream reach it; `is_reported`: what the collectors see could be read. `reports`: the newest of each."""
 
     is_wanted: bool
     is_running: bool
     is_connected: bool
+    is_reported: bool
     collectors: list[Collector]
+    reports: dict[UUID, Report]
     symbols: list[LiveSymbol]
     pending: int
     refused: int
@@ -73,19 +78,28 @@ def live_status(*, now: int) -> LiveStatus:
     wish = CollectorWish.objects.filter(id=1).first()
     alive = collectors_alive()
     active = [collector for collector in alive if collector.is_active]
+    reports: dict[UUID, Report] = {}
+    is_reported = True
     try:
         reports = reports_read(_client(), [collector.id for collector in active])
     except RedisError:
-        reports = []
-    seen = {symbol.symbol: _aged(symbol, now - report.at) for report in reports for symbol in report.symbols}
+        is_reported = False
+    seen = {symbol.symbol: (symbol, now - report.at) for report in reports.values() for symbol in report.symbols}
     return LiveStatus(
         is_wanted=wish is None or wish.is_running,
         is_running=bool(active),
         is_connected=any(collector.is_connected for collector in active),
+        is_reported=is_reported,
         collectors=alive,
-        symbols=[seen.get(symbol.name) or _unseen(symbol.name) for symbol in symbols_tracked()],
-        pending=sum(report.pending for report in reports),
-        refused=sum(report.refused for report in reports),
+        reports=reports,
+        symbols=[
+            _aged(*seen[symbol.name], is_expected=_trades(symbol, now))
+            if symbol.name in seen
+            else _unseen(symbol.name, is_expected=_trades(symbol, now))
+            for symbol in symbols_tracked()
+        ],
+        pending=sum(report.pending for report in reports.values()),
+        refused=sum(report.refused for report in reports.values()),
     )
 
 
@@ -95,7 +109,12 @@ def minutes_stored(windows: Mapping[int, TimeWindow]) -> dict[int, IntArray]:
     return {symbol_id: batch.frame.time[batch.symbol_id == symbol_id] for symbol_id in windows}
 
 
-def _aged(symbol: SymbolReport, since_ms: int) -> LiveSymbol:
+def _trades(symbol: Symbol, now: int) -> bool:
+    """As far as the exchange has said: it is listed, not yet delisted, and not suspended."""
+    return symbol.life.start <= now < symbol.life.end and symbol.status in {"", "TRADING"}
+
+
+def _aged(symbol: SymbolReport, since_ms: int, *, is_expected: bool) -> LiveSymbol:
     since_s = max(0.0, since_ms / 1_000)
     return LiveSymbol(
         symbol=symbol.symbol,
@@ -104,11 +123,14 @@ def _aged(symbol: SymbolReport, since_ms: int) -> LiveSymbol:
         reconnects=symbol.reconnects,
         rest_repairs=symbol.rest_repairs,
         is_stale=symbol.is_stale or since_s > _STALE_AFTER_S,
+        is_expected=is_expected,
     )
 
 
-def _unseen(name: str) -> LiveSymbol:
-    return LiveSymbol(name, age_s=None, last_closed=None, reconnects=0, rest_repairs=0, is_stale=True)
+def _unseen(name: str, *, is_expected: bool) -> LiveSymbol:
+    return LiveSymbol(
+        name, age_s=None, last_closed=None, reconnects=0, rest_repairs=0, is_stale=True, is_expected=is_expected
+    )
 
 
 @cache

@@ -111,3 +111,11 @@ def product(exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory) ->
             product = Product(instance, services, web, processes)
             eventually(product.is_ready, within=20)
             yield product
+
+
+@pytest.fixture
+def tracking(product: Product) -> Iterator[None]:
+    product.track("BTCUSDT")
+    yield
+    product.execute("DELETE FROM market_ledgerday")
+    product.execute("DELETE FROM market_symbol")

@@ -84,8 +84,8 @@ def test_sockets_are_counted(product: Product) -> None:
     assert value(scrape(product), closed, why="client") - value(before, closed, why="client") == 1
 
 
+@pytest.mark.usefixtures("tracking")
 def test_what_collectors_do_reaches_the_web_processes(product: Product) -> None:
-    product.track("BTCUSDT")
     with product.collector(), client(product.web.port) as one:
         eventually(lambda: value(scrape(product), "kline_push_delay_seconds_count") > 0, within=40)
         one.settle()

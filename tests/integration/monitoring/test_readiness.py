@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import httpx
 import psycopg
@@ -11,14 +10,6 @@ import pytest
 
 from tests.integration.monitoring.conftest import Product
 from tests.support.eventually import eventually
-
-
-@pytest.fixture
-def tracking(product: Product) -> Iterator[None]:
-    product.track("BTCUSDT")
-    yield
-    product.execute("DELETE FROM market_ledgerday")
-    product.execute("DELETE FROM market_symbol")
 
 
 def within_two_seconds(product: Product, path: str) -> httpx.Response:

@@ -18,7 +18,6 @@ app.set_default()
 @signals.worker_init.connect
 @signals.beat_init.connect
 def _refuse_unsafe_start(**_: object) -> None:
-    """Commands of Django's run its system checks by themselves, Celery's do not."""
     from market.access.checks import refuse_unsafe_start  # noqa: PLC0415  (needs the settings, which import this)
 
     refuse_unsafe_start()

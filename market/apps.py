@@ -15,6 +15,6 @@ class MarketConfig(AppConfig):
         from market.monitoring.shared import LEDGER, LIVE
         from market.monitoring.sources import add_source
 
-        register(access_is_safe, TAG)
+        register(access_is_safe, TAG, deploy=True)
         add_source(LIVE)
         add_source(LEDGER)

@@ -1,7 +1,7 @@
 """Settings that each can be read and that together would let in whom nobody wants: a server does not start with them.
 
-As Django's system checks with the tag `access`: the commands that serve run them by themselves, the ASGI application
-and Celery's processes when they are loaded.
+As Django's system checks with the tag `access`, for `manage.py check --deploy`. Whatever serves or works for long asks
+`refuse_unsafe_start`; a command that prepares something, such as migrate, runs with any settings.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def access_is_safe(**_: Any) -> list[CheckMessage]:
 
 
 def refuse_unsafe_start() -> None:
-    """Ends a process that is not a command of Django's where `access_is_safe` has something to say, and says it."""
-    problems = run_checks(tags=[TAG])
+    """Ends this process where `access_is_safe` has something to say, and says it."""
+    problems = run_checks(tags=[TAG], include_deployment_checks=True)
     if problems:
         lines = [f"{problem.msg}\n    {problem.hint}" for problem in problems]
-        sys.exit("\n".join(["This is not served, as it would not be safe:", *lines]))
+        sys.exit("\n".join(["These settings are not safe together:", *lines]))
 
 
 def _where() -> str:

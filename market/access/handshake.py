@@ -93,7 +93,8 @@ def _is_known(scope: Mapping[str, Any]) -> bool:
     plain = ASGIRequest({**scope, "method": "GET"}, BytesIO())
     token = plain.GET.get("token")
     if token is not None:
-        plain.META.setdefault("HTTP_AUTHORIZATION", f"Token {token}")
+        # What is not ASCII is no token; in a header it could not even be refused.
+        plain.META.setdefault("HTTP_AUTHORIZATION", f"Token {token.encode('ascii', 'replace').decode()}")
     SessionMiddleware(_no_answer).process_request(plain)
     AuthenticationMiddleware(_no_answer).process_request(plain)
     return user_of(Request(plain, authenticators=[ByToken(), BySession()])) is not None

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from feeds.exchange import proxy_settings
 from feeds.live.collector import CollectorSettings, collect
+from market.access.checks import refuse_unsafe_start
 
 
 class Command(BaseCommand):
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unsafe_start()
         collector = CollectorSettings(
             stream_url=settings.BINANCE_WS_URL,
             redis_url=settings.REDIS_URL,

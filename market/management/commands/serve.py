@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from market.access.addresses import is_loopback
+from market.access.checks import refuse_unsafe_start
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
                 f"--host {options['host']}: others can reach this address, while the settings were checked for "
                 f"HOST={settings.HOST}; set HOST={options['host']} instead"
             )
+        refuse_unsafe_start()
         uvicorn.run(
             "klineproject.asgi:application",
             host=options["host"],

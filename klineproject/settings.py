@@ -41,8 +41,6 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 _HAS_TLS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HAS_TLS
 SECURE_HSTS_SECONDS = 30 * 86_400 if _HAS_TLS else 0
-# Whoever asks these comes from the machine itself or its orchestrator, without a proxy between.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 # Whether the names below the operator's host have TLS, too, and whether browsers shall know it by heart, is his to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 

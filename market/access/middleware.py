@@ -13,8 +13,6 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from market.access.counters import LOGINS, kind_of, limiter, visitor_of
 
 _LOGIN: Final = "admin:login"
-# Asked by whoever keeps the server alive: to refuse would be to report it dead.
-_FREE: Final = frozenset({"/healthz", "/readyz"})
 
 
 class AccessMiddleware:
@@ -37,7 +35,7 @@ class AccessMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        if _counts_itself(view) or request.path_info in _FREE:
+        if _counts_itself(view):
             return None
         match = request.resolver_match
         is_login = request.method == "POST" and match is not None and match.view_name == _LOGIN

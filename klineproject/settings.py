@@ -65,7 +65,7 @@ SOCKETS_PER_ADDRESS = _limit(ENV.sockets_per_address, 100)
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "market.desk.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "market.access.middleware.AccessMiddleware",
+    "market.desk.middleware.AdminWithoutDatabase",
 ]
 ROOT_URLCONF = "klineproject.urls"
 ASGI_APPLICATION = "klineproject.asgi.application"

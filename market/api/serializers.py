@@ -166,7 +166,7 @@ class HistoryOut(serializers.Serializer[HistoryProgress]):
     """How far the history of a tracked symbol has come."""
 
     symbol = serializers.CharField()
-    percent = serializers.SerializerMethodField()
+    percent = serializers.FloatField()
     days_wanted = serializers.IntegerField()
     days_done = serializers.IntegerField()
     rows = serializers.IntegerField()
@@ -175,12 +175,6 @@ class HistoryOut(serializers.Serializer[HistoryProgress]):
     wanted_from = serializers.IntegerField()
     first_day = serializers.DateField(allow_null=True)
     last_day = serializers.DateField(allow_null=True)
-
-    def get_percent(self, progress: HistoryProgress) -> float:
-        """Rounded down: 100 means that nothing is left."""
-        if progress.days_wanted == 0:
-            return 100.0
-        return progress.days_done * 10_000 // progress.days_wanted / 100
 
 
 class LiveOut(serializers.Serializer[LiveSymbol]):

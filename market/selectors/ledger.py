@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Sum
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models.functions import TruncMonth
 
 from market.domain.ledger import DayEntry
 from market.domain.source import DayState
 from market.domain.window import MINUTE_MS, Month, TimeWindow, day_of, day_start
 from market.models import ArchiveFile, LedgerDay, Symbol
-from market.store import audit, ledger
+from market.store import audit, ledger, progress
 
 _STORED = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
-
-
-_NOTHING: Mapping[str, object] = {}
 _DONE = Q(is_settled=True) | Q(expected__lte=_STORED)
 
 
@@ -27,7 +24,8 @@ _DONE = Q(is_settled=True) | Q(expected__lte=_STORED)
 class HistoryProgress:
     """How much of a symbol's wanted history is settled. `days_done` counts days that are complete or have no more at
     any source, out of `days_wanted` (today included); `days_open` are those before today that are not; `states` counts
-    ledger days by state."""
+    ledger days by state. `gap_days` are over and in the ledger, and lack `gap_minutes`; for `open_gap_days` of them
+    there is a source that was not asked yet."""
 
     symbol: str
     wanted_from: int
@@ -39,6 +37,16 @@ class HistoryProgress:
     states: dict[DayState, int]
     first_day: dt.date | None
     last_day: dt.date | None
+    gap_days: int
+    open_gap_days: int
+    gap_minutes: int
+
+    @property
+    def percent(self) -> float:
+        """Of the wanted days that are done, rounded down: 100 means that nothing is left."""
+        if self.days_wanted == 0:
+            return 100.0
+        return self.days_done * 10_000 // self.days_wanted / 100
 
 
 def wanted_window(symbol: Symbol, now: int) -> TimeWindow:
@@ -115,25 +123,30 @@ def days_done_by_month(windows: Mapping[int, TimeWindow]) -> dict[tuple[int, Mon
     return {(symbol_id, Month.of(month)): count for symbol_id, month, count in counts}
 
 
-def history_progress(*, now: int) -> list[HistoryProgress]:
-    """One entry for each tracked symbol, by name."""
-    symbols = list(Symbol.objects.filter(is_tracked=True).order_by("name"))
+def history_progress(*, now: int, symbols: Sequence[Symbol] | None = None) -> list[HistoryProgress]:
+    """One entry for each of the symbols, in their order; for each tracked one, by name, if none are given."""
+    if symbols is None:
+        symbols = list(Symbol.objects.filter(is_tracked=True).order_by("name"))
+    today = day_of(now)
     windows = {symbol.id: wanted_window(symbol, now) for symbol in symbols}
-    totals: dict[int, Mapping[str, object]] = {
-        row["symbol_id"]: {**row}
-        for row in LedgerDay.objects.filter(_within(windows))
-        .values("symbol_id")
-        .annotate(
-            rows=Coalesce(Sum(_STORED), 0),
-            conflict_rows=Coalesce(Sum("conflict_rows"), 0),
-            days_done=Count("day", filter=_DONE),
-            past_done=Count("day", filter=_DONE & Q(day__lt=day_of(now))),
-            first_day=Min("day"),
-            last_day=Max("day"),
-            **{f"state_{state.value}": Count("day", filter=Q(state=state.value)) for state in DayState},
-        )
-    }
-    return [_progress(symbol, windows[symbol.id], totals.get(symbol.id, _NOTHING), day_of(now)) for symbol in symbols]
+    # The two ends alone: hundreds of symbols times a thousand days would be made for nothing else.
+    ends = [
+        (symbol_id, day_of(window.start), day_of(window.end - 1))
+        for symbol_id, window in windows.items()
+        if not window.is_empty
+    ]
+    sums = progress.sum_days(ends, today=today)
+    return [_progress(symbol, windows[symbol.id], sums.get(symbol.id), today) for symbol in symbols]
+
+
+def recent_gaps(*, now: int, days: int) -> tuple[int, int]:
+    """How many of the last so many finished days of tracked symbols lack minutes that some source may have, and how
+    many minutes they lack."""
+    today = day_of(now)
+    first = today - dt.timedelta(days=days)
+    tracked = Symbol.objects.filter(is_tracked=True).values_list("id", flat=True)
+    sums = progress.sum_days([(symbol_id, first, today) for symbol_id in tracked], today=today).values()
+    return sum(each.open_gap_days for each in sums), sum(each.open_gap_minutes for each in sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +185,24 @@ def _within(windows: Mapping[int, TimeWindow]) -> Q:
     return rows
 
 
-def _progress(symbol: Symbol, window: TimeWindow, totals: Mapping[str, object], today: dt.date) -> HistoryProgress:
-    def count(name: str) -> int:
-        value = totals.get(name, 0)
-        return value if isinstance(value, int) else 0
-
-    first, last = totals.get("first_day"), totals.get("last_day")
+def _progress(symbol: Symbol, window: TimeWindow, sums: progress.LedgerSums | None, today: dt.date) -> HistoryProgress:
+    wanted = past = 0
+    if not window.is_empty:
+        first, last = day_of(window.start), day_of(window.end - 1)
+        wanted = (last - first).days + 1
+        past = max(0, (min(today, last + dt.timedelta(days=1)) - first).days)
     return HistoryProgress(
         symbol=symbol.name,
         wanted_from=window.start,
-        days_wanted=len(window.days()),
-        days_done=count("days_done"),
-        days_open=sum(day < today for day in window.days()) - count("past_done"),
-        rows=count("rows"),
-        conflict_rows=count("conflict_rows"),
-        states={state: count(f"state_{state.value}") for state in DayState},
-        first_day=first if isinstance(first, dt.date) else None,
-        last_day=last if isinstance(last, dt.date) else None,
+        days_wanted=wanted,
+        days_done=sums.days_done if sums else 0,
+        days_open=past - (sums.past_days_done if sums else 0),
+        rows=sums.rows if sums else 0,
+        conflict_rows=sums.conflict_rows if sums else 0,
+        states=sums.states if sums else dict.fromkeys(DayState, 0),
+        first_day=sums.first_day if sums else None,
+        last_day=sums.last_day if sums else None,
+        gap_days=sums.gap_days if sums else 0,
+        open_gap_days=sums.open_gap_days if sums else 0,
+        gap_minutes=sums.gap_minutes if sums else 0,
     )

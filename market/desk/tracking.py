@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from market.api.serializers import MAX_NAME, is_name
+from market.domain.names import MAX_NAME, is_name
 from market.domain.window import EARLIEST_MS, LATEST_MS, day_of, day_start, to_datetime
 from market.models import Job, Symbol
 from market.services.symbols import ListNotLoaded, NotListed, symbol_track

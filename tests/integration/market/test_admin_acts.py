@@ -105,7 +105,7 @@ def test_a_page_learns_how_far_its_jobs_are(admin_client: Client) -> None:
     assert job is not None
     Job.objects.update(steps=4, steps_done=1, text="<b>1</b> minute read\nand more")
     address = reverse("admin:market_job_progress")
-    reply = admin_client.get(address, {"id": [job.pk, job.pk + 1, "x", "9" * 30]})
+    reply = admin_client.get(address, {"id": [str(job.pk), str(job.pk + 1), "x", "9" * 30]})
     (cell,) = reply.json().values()
     assert list(reply.json()) == [str(job.pk)]
     assert '<progress max="100" value="25.00"' in cell

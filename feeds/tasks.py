@@ -25,12 +25,14 @@ from market.services.jobs import job_take
 
 logger = logging.getLogger(__name__)
 
-# Away for a while: tried again soon, with one line in the log.
+# Away for a while: tried again soon, and in the end given up until the schedule's next time (`throws`), each with one
+# line in the log.
 _AWAY: Final = (ExchangeError, OperationalError, InterfaceError)
 
 
 @shared_task(
     autoretry_for=_AWAY,
+    throws=_AWAY,
     retry_backoff=2,
     retry_backoff_max=60,
     max_retries=20,
@@ -39,10 +41,10 @@ def load_listing() -> None:
     """The exchange's list of symbols; on the first start the wishes of TRACKED_SYMBOL; then what is missing."""
     changed = asyncio.run(listing_start())
     logger.info("the exchange's list is read, %d symbols new or changed", changed)
-    fill_history.delay()
+    on_wish_changed()
 
 
-@shared_task(autoretry_for=_AWAY, retry_backoff=2, retry_backoff_max=60, max_retries=5)
+@shared_task(autoretry_for=_AWAY, throws=_AWAY, retry_backoff=2, retry_backoff_max=60, max_retries=5)
 def fill_history() -> None:
     """Whatever history the tracked symbols lack."""
     totals = asyncio.run(history_fill())
@@ -59,7 +61,7 @@ def fill_history() -> None:
         )
 
 
-@shared_task(autoretry_for=_AWAY, retry_backoff=2, retry_backoff_max=60, max_retries=5)
+@shared_task(autoretry_for=_AWAY, throws=_AWAY, retry_backoff=2, retry_backoff_max=60, max_retries=5)
 def confirm_history(*, reissues: bool = False) -> None:
     """Daily files of days that rest on the stream or REST; with `reissues` also recent files published anew."""
     done = asyncio.run(history_confirm(reissues=reissues))
@@ -77,6 +79,7 @@ def confirm_history(*, reissues: bool = False) -> None:
 # The only task whose every state is kept: an operator waits for it.
 @shared_task(
     autoretry_for=(OperationalError, InterfaceError),
+    throws=_AWAY,
     retry_backoff=2,
     retry_backoff_max=60,
     max_retries=5,
@@ -98,7 +101,7 @@ def run_job() -> str:
     return f"job {job.id}, {job.get_kind_display()} {job.symbol.name}: {job.get_state_display()}"
 
 
-@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, max_retries=2)
+@shared_task(autoretry_for=_AWAY, throws=_AWAY, retry_backoff=2, max_retries=2)
 def take_up_jobs() -> None:
     """Jobs whose nudge was lost, or whose worker was killed."""
     if jobs_are_waiting():

@@ -25,7 +25,7 @@ from klineproject.local.instance import Instance
 from tests.support.eventually import eventually
 from tests.support.web_server import PROJECT, migrate
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 SAVES: Final = 1_000
 CANVASES: Final = 8

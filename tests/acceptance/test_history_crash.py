@@ -17,7 +17,7 @@ from tests.support.candles import ms
 from tests.support.eventually import eventually
 from tests.support.oracle import assert_equals_truth, assert_is_part_of_truth
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 MONTHS = [Month(2024, number) for number in range(9, 13)]

@@ -94,12 +94,14 @@ class Cast:
 def _rage(storm: Storm, stack: ExitStack) -> None:
     """From the first start to the last signal."""
     cast = _start(storm)
-    storm.first = storm.exchange.clock.now() // MINUTE_MS * MINUTE_MS - 5 * MINUTE_MS
+    storm.truth.first = storm.exchange.clock.now() // MINUTE_MS * MINUTE_MS - 5 * MINUTE_MS
     storm.followers = [
-        Follower("minutes", storm.web_port, SYMBOLS, (None,), since=storm.since),
-        Follower("charts", storm.web_port, CHARTED, ("1m", "5m", "15m"), since=storm.since),
-        Follower("long charts", storm.web_port, BIG, ("1h", "1d", "1w", "1M"), since=storm.since),
-        Follower("restless", storm.web_port, (*BIG[:3], SILENT), (None, "5m"), since=storm.since, leaves_every_s=2.0),
+        Follower("minutes", storm.web_port, SYMBOLS, (None,), since=storm.truth.since),
+        Follower("charts", storm.web_port, CHARTED, ("1m", "5m", "15m"), since=storm.truth.since),
+        Follower("long charts", storm.web_port, BIG, ("1h", "1d", "1w", "1M"), since=storm.truth.since),
+        Follower(
+            "restless", storm.web_port, (*BIG[:3], SILENT), (None, "5m"), since=storm.truth.since, leaves_every_s=2.0
+        ),
     ]
     stack.enter_context(stopping(storm.followers))
     storm.begin(LENGTH_MS)
@@ -121,7 +123,7 @@ def _start(storm: Storm) -> Cast:
     storm.exchange.clock.set_speed(SPEED)
     one, two = storm.collector(), storm.collector()
     storm.wait_for_shards(one, two)
-    storm.wait_until_stored(SYMBOLS, within=60)
+    storm.truth.wait_until_stored(SYMBOLS, within=60)
     return Cast(web, worker, beat, one, two)
 
 
@@ -192,9 +194,9 @@ def _settle_down(storm: Storm, cast: Cast) -> None:
     """Let what is under way arrive, then end everything in order."""
     storm.wait_for_shards(cast.one, cast.two)
     storm.stop_clock()
-    storm.wait_until_stored(ALL, within=120)
+    storm.truth.wait_until_stored(ALL, within=120)
     for follower in storm.followers:
-        storm.wait_until_sent(follower, within=60)
+        storm.truth.wait_until_sent(follower, within=60)
         follower.stop()
     for collector in (cast.one, cast.two):
         storm.end_collector(collector)
@@ -204,8 +206,8 @@ def _settle_down(storm: Storm, cast: Cast) -> None:
 
 def test_the_database_equals_the_truth(storm: Storm) -> None:
     """Minute for minute up to the last closed one, every timeframe, the ledger; and not a minute more."""
-    assert storm.life.end > MIDNIGHT + MINUTE_MS, "the storm has not passed midnight"
-    assert_equals_truth(storm.exchange, ALL, storm.life, storm.ask)
+    assert storm.truth.life.end > MIDNIGHT + MINUTE_MS, "the storm has not passed midnight"
+    assert_equals_truth(storm.exchange, ALL, storm.truth.life, storm.ask)
 
 
 def test_no_minute_was_stored_before_it_was_closed(storm: Storm) -> None:
@@ -223,9 +225,9 @@ def test_a_client_has_seen_each_closed_bar_once_and_in_order(storm: Storm, numbe
     assert follower.connects >= 2, "the client never had to come back"
     assert not follower.mistakes
     for interval in follower.intervals:
-        assert storm.expected((BIG[0], interval)), "no bar has closed"
+        assert storm.truth.expected((BIG[0], interval)), "no bar has closed"
         for symbol in follower.symbols:
-            expected = storm.expected((symbol, interval))
+            expected = storm.truth.expected((symbol, interval))
             got = follower.closed[symbol, interval]
             assert [bar["timestamp"] for bar in got] == [bar["timestamp"] for bar in expected], (symbol, interval)
             assert got == expected

@@ -75,7 +75,7 @@ class Run:
         """What is still running of all that belonged to this run."""
         return [process for process in self._family.values() if _is_alive(process)]
 
-    def assert_all_gone(self, within: float = 15.0) -> None:
+    def assert_all_gone(self, within: float = 60.0) -> None:
         """Nothing of this run outlives it."""
         eventually(lambda: not self.survivors(), within=within)
 

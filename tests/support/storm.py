@@ -13,24 +13,22 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import psycopg
 
 from feeds.fakebinance.faults import Fault
 from feeds.fakebinance.frames import stream_of
 from feeds.fakebinance.server import FakeExchange
 from klineproject.local.instance import Instance, Services
-from market.domain.window import MINUTE_MS, TimeWindow
+from market.domain.window import MINUTE_MS
 from market.services.claims import HISTORY_RUNNER
 from tests.support.eventually import eventually
-from tests.support.oracle import Row, bucket_starts, expected_rows
-from tests.support.storm_clients import Follower, Series
+from tests.support.storm_clients import Follower
 from tests.support.storm_processes import Process, Processes
+from tests.support.storm_truth import Truth
 
 
 @dataclass
@@ -47,7 +45,7 @@ class Seen:
 
 
 class Storm:
-    """Everything that runs. `first` is the first minute (open time, ms) that clients follow."""
+    """Everything that runs, and what must come of it: `truth`."""
 
     def __init__(
         self,
@@ -79,7 +77,7 @@ class Storm:
                 **environ,
             },
         )
-        self.first = 0
+        self.truth = Truth(exchange, self.ask)
         self.followers: list[Follower] = []
         self._database_url = services.database_url
         self._speed = speed
@@ -252,7 +250,7 @@ class Storm:
         )
         eventually(lambda: self.ask(held, [HISTORY_RUNNER]), within=60, every=0.005)
 
-    # What is stored and sent
+    # The database and the clock
 
     def ask(self, statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of one statement. Raises psycopg.OperationalError while the database is away."""
@@ -265,86 +263,6 @@ class Storm:
         clock.freeze()
         middle = clock.now() // MINUTE_MS * MINUTE_MS + MINUTE_MS // 2
         clock.set(max(middle, clock.now()))
-
-    def missing(self, symbols: Sequence[str]) -> dict[str, int]:
-        """How many closed minutes of each symbol are not in the database."""
-        stored = dict(
-            self.ask(
-                "SELECT name, count(*) FROM candle_1m JOIN market_symbol ON market_symbol.id = symbol_id GROUP BY name"
-            )
-        )
-        counts = {name: len(self.exchange.published(name, self.life)) - stored.get(name, 0) for name in symbols}
-        return {name: count for name, count in counts.items() if count}
-
-    def wait_until_stored(self, symbols: Sequence[str], within: float) -> None:
-        """Until no closed minute is missing."""
-
-        def is_whole() -> bool:
-            try:
-                missing = self.missing(symbols)
-            except psycopg.OperationalError as error:
-                raise AssertionError(f"the database does not answer: {error}") from error
-            assert not missing, f"minutes are missing: {missing}"
-            return True
-
-        eventually(is_whole, within=within, every=0.25)
-
-    @property
-    def life(self) -> TimeWindow:
-        """Everything up to now."""
-        return TimeWindow(0, self.exchange.clock.now())
-
-    def since(self, interval: str | None) -> int:
-        """After which open time a client wants bars: the first is the one with the minute `first` in it."""
-        return self._bucket(self.first, interval) - 1
-
-    def expected(self, series: Series) -> list[dict[str, Any]]:
-        """The closed bars of a series that a client must have seen, as frames show them."""
-        symbol, interval = series
-        bars = self.exchange.published(symbol, self.life)
-        if not len(bars):
-            return []
-        newest = int(bars.time[-1])
-        rows = [row for row in expected_rows(bars, interval or "1m") if row[0] > self.since(interval)]
-        # A bar whose last minute has not closed is not closed.
-        return [_frame(series, row) for row in rows if self._is_over(int(row[0]), interval, newest)]
-
-    def wait_until_sent(self, follower: Follower, within: float) -> None:
-        """Until the client has every bar of each series."""
-        eventually(lambda: self._has_all(follower), within=within, every=0.25)
-
-    def _has_all(self, follower: Follower) -> bool:
-        for symbol in follower.symbols:
-            for interval in follower.intervals:
-                wanted = [bar["timestamp"] for bar in self.expected((symbol, interval))]
-                got = follower.times((symbol, interval))
-                assert set(wanted) <= set(got), f"{follower.name} {symbol} {interval}: {set(wanted) - set(got)} lack"
-        return True
-
-    @staticmethod
-    def _bucket(minute: int, interval: str | None) -> int:
-        return int(bucket_starts(np.array([minute], dtype=np.int64), interval or "1m")[0])
-
-    def _is_over(self, opened: int, interval: str | None, newest: int) -> bool:
-        """Whether the minute behind the newest closed one belongs to another bar."""
-        return self._bucket(newest + MINUTE_MS, interval) > opened
-
-
-def _frame(series: Series, row: Row) -> dict[str, Any]:
-    symbol, interval = series
-    time_ms, opened, high, low, close, volume, _, taker_buy_volume, _, _ = row
-    frame: dict[str, Any] = {"symbol": symbol} | ({} if interval is None else {"interval": interval})
-    return frame | {
-        "timestamp": time_ms,
-        "open": opened,
-        "high": high,
-        "low": low,
-        "close": close,
-        "volume": volume,
-        "taker_buy_volume": taker_buy_volume,
-        "net_volume": float(2 * Decimal(repr(taker_buy_volume)) - Decimal(repr(volume))),
-        "is_closed": True,
-    }
 
 
 def _free_port() -> int:

@@ -121,7 +121,7 @@ class Processes:
         for process in self.all:
             process.look()
 
-    def assert_none_left(self, within: float = 15.0) -> None:
+    def assert_none_left(self, within: float = 60.0) -> None:
         """Every process has ended and so has all that it started."""
         eventually(lambda: not self._left(), within=within)
 

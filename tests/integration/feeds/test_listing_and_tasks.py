@@ -21,7 +21,7 @@ from feeds.listing import listing_start
 from market.models import LedgerDay, Symbol
 from market.services.symbols import symbol_track, symbol_untrack
 from tests.support.candles import ms
-from tests.support.database import query
+from tests.support.database import no_database, query
 from tests.support.loading import Loader, days
 
 BTC = "BTCUSDT"
@@ -136,6 +136,15 @@ def test_the_tasks_fill_and_confirm_what_is_tracked(
         dt.date(2024, 4, 11): "partial",
     }
     assert window.minutes == 2 * 1_440
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_gives_up_on_a_database_that_is_away_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with no_database(), caplog.at_level("INFO", logger="celery.app.trace"):
+        assert tasks.take_up_jobs.apply(retries=tasks.take_up_jobs.max_retries).state == "FAILURE"
+    (said,) = (record for record in caplog.records if record.name == "celery.app.trace")
+    assert (said.levelname, said.exc_info) == ("INFO", None)
+    assert "take_up_jobs" in said.getMessage()
 
 
 def test_a_second_worker_leaves_a_run_alone(

@@ -74,7 +74,7 @@ def test_another_takes_over_within_15_s_when_one_is_killed(staging: Staging, hub
     with staging(["BTCUSDT"]) as stage, process(stage) as first:
         stage.assert_complete("BTCUSDT", minutes=1, within=60)
         with process(stage) as second:
-            eventually(lambda: len(live_status(now=0).collectors) == 2, within=30)
+            eventually(lambda: len(live_status(now=0).collectors) == 2, within=60)
             streaming = next(entry for entry in live_status(now=0).collectors if entry.symbols)
             killed = first if streaming.pid == first.pid else second
             os.kill(killed.pid, signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_another_takes_over_within_15_s_when_one_is_killed(staging: Staging, hub
 
 def test_wishes_are_followed(staging: Staging) -> None:
     with staging(["BTCUSDT"]) as stage, process(stage) as collector:
-        eventually(is_connected, within=30)
+        eventually(is_connected, within=60)
         before = live_status(now=0).collectors[0]
         call_command("collector", "restart")
         eventually(lambda: [c.id for c in live_status(now=0).collectors if c.id != before.id], within=20)

@@ -85,6 +85,7 @@ class NothingHereView(PlainView):
     """Every other address below, with every method."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.check_throttles(request)
         raise Http404
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied, Throttled
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from market.access.authentication import OPEN, user_of
+from market.access.counters import kind_of, limiter, visitor_of
 from market.access.origins import origin_is_allowed
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ class AccessRules(BasePermission):
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """True; or raises NotAuthenticated or PermissionDenied, which say what to do."""
+        """True; or raises NotAuthenticated or PermissionDenied, which say what to do.
+
+        Who is refused as nobody knows him counts all the same: Throttled, as the framework would only say later.
+        """
         reads = request.method in SAFE_METHODS
         if settings.ACCESS == OPEN:
             if not reads and not origin_is_allowed(
@@ -37,5 +41,6 @@ class AccessRules(BasePermission):
             return True
         is_free = reads and not settings.READS_NEED_TOKEN and not getattr(view, "reads_are_private", False)
         if not is_free and user_of(request) is None:
-            raise NotAuthenticated(_WHO)
+            wait = limiter(kind_of(request.method)).ask(visitor_of(request))
+            raise Throttled(wait) if wait else NotAuthenticated(_WHO)
         return True

@@ -150,4 +150,5 @@ class NothingHereView(ApiView):
     """Every other address under /api, with every method."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.check_throttles(request)
         raise Http404

@@ -109,6 +109,21 @@ def test_writes_have_a_limit_of_their_own(server: WebServer, tokens: dict[str, s
     assert 429 in replies
 
 
+def test_who_is_refused_counts_too(server: WebServer) -> None:
+    with from_address(server, "192.0.2.29") as visitor:
+        replies = [visitor.post("/api/symbols", json={}).status_code for _ in range(2 * WRITES)]
+    assert replies[:WRITES] == [401] * WRITES
+    assert 429 in replies
+
+
+@pytest.mark.parametrize(("number", "path"), [(30, "/api/nothing"), (31, "/canvas/nothing"), (32, "/1.1/nothing")])
+def test_who_asks_for_nothing_counts_too(server: WebServer, number: int, path: str) -> None:
+    with from_address(server, f"192.0.2.{number}") as visitor:
+        replies = [visitor.get(path).status_code for _ in range(2 * READS)]
+    assert replies[:READS] == [404] * READS
+    assert 429 in replies
+
+
 def test_wrong_tokens_are_not_tried_by_the_thousand(server: WebServer, tokens: dict[str, str]) -> None:
     with from_address(server, "192.0.2.26", "0" * 40) as guesser:
         replies = [guesser.get("/time") for _ in range(LOGINS + 1)]

@@ -1,8 +1,9 @@
 """TradingView's storage protocol (version 1.1): where its charts keep layouts, templates and drawings.
 
 `charts_storage_url` is this server, `charts_storage_api_version` is "1.1". Each request names a `client` (the widget's
-client_id) and a `user` (its user_id), which is the owner unless the header X-User-Id or a login says otherwise. What
-comes in `content` is opaque and comes back letter by letter.
+client_id) and a `user` (its user_id). While access is open that is the owner, unless the header X-User-Id says
+otherwise; once requests have users, the owner is who sends it, and `client` still tells his widgets apart. What comes
+in `content` is opaque and comes back letter by letter.
 """
 
 from __future__ import annotations

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from tests.integration.access.conftest import client
-from tests.support.web_server import WebServer
+from tests.support.web_server import PROJECT, WebServer
 
 
 def test_each_user_has_drawings_of_his_own(token_server: WebServer, tokens: dict[str, str]) -> None:
@@ -44,3 +48,31 @@ def test_drawings_of_the_open_time_are_nobodys_account(
         assert visitor.post("/canvas/save", json=body).status_code == 400
     with client(token_server, tokens["alice"]) as alice:
         assert alice.get("/canvas/list?symbol=ETHUSDT").json()["canvases"] == []
+
+
+def test_drawings_of_the_open_time_are_taken_over_by_renaming_their_folder(
+    open_server: WebServer,
+    token_server: WebServer,
+    tokens: dict[str, str],
+    base: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    def manage(command: str) -> None:
+        subprocess.run(
+            [sys.executable, "manage.py", command, str(tmp_path)],
+            cwd=PROJECT,
+            env={**os.environ, **base},
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+    body: dict[str, Any] = {"symbol": "XRPUSDT", "name": "old", "data": {"by": "nobody"}}
+    with client(open_server, x_user_id="before") as visitor:
+        assert visitor.post("/canvas/save", json=body).status_code == 200
+    manage("export_canvases")
+    (tmp_path / "user#1").mkdir(exist_ok=True)
+    (tmp_path / "before" / "XRPUSDT").rename(tmp_path / "user#1" / "XRPUSDT")
+    manage("import_canvases")
+    with client(token_server, tokens["alice"]) as alice:
+        assert alice.get("/canvas/load?symbol=XRPUSDT&name=old").json() == {"by": "nobody"}

@@ -116,6 +116,18 @@ def document_delete(*, key: Key, condition: Condition = ANYTHING) -> None:
         _remove(shelf, document)
 
 
+def document_remove(*, document_id: int) -> None:
+    """Remove a document of any kind with all its versions. Raises NotFound."""
+    owner = Shelf.objects.filter(documents=document_id).values_list("owner", flat=True).first()
+    if owner is None:
+        raise NotFound("there is no such document")
+    with _locked_shelf(owner) as shelf:
+        document = Document.objects.filter(id=document_id, shelf=shelf).first()
+        if document is None:
+            raise NotFound("there is no such document")
+        _remove(shelf, document)
+
+
 def canvas_restore(*, owner: str, symbol: str, name: str, version: int) -> Document:
     """Make an earlier version of a canvas the newest one; see `document_restore`."""
     key = Key(owner=owner, kind=Kind.CANVAS, scope=symbol, name=name)

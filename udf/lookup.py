@@ -41,7 +41,7 @@ def instrument_of(symbol: ChartSymbol, series: Series, *, now: int) -> Instrumen
     """The symbol with its steps: the exchange's, or else the finest that its candles show."""
     price_step, volume_step = symbol.tick_size or None, symbol.step_size or None
     if price_step is None or volume_step is None:
-        rows = klines_list(symbol_id=symbol.id, interval=Interval.D1, limit=_DAYS_LOOKED_AT, now=now)
+        rows = klines_list(symbol_id=symbol.id, interval=Interval.D1, limit=_DAYS_LOOKED_AT, now=now).rows()
         price_step = price_step or finest_step(price for row in rows for price in row[1:5])
         volume_step = volume_step or finest_step(row[5] for row in rows)
     return Instrument(symbol, series, price_step, volume_step)

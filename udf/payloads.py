@@ -7,17 +7,16 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-import numpy as np
 import orjson
 
-from market.domain.bar import BarRow
 from market.domain.interval import Interval
+from market.domain.page import Page, PageRow
+from market.domain.volumes import net_volumes
 from market.domain.window import day_start
 from market.selectors.holes import Hole
 from market.selectors.quotes import ChartSymbol
 from udf.instruments import EXCHANGE, TYPE, Series, description
 from udf.resolutions import SUPPORTED
-from udf.volumes import net_volumes
 
 # The newest so many bars of a range, or of a countback, are answered; a client pages back for more.
 MAX_BARS: Final = 20_000
@@ -55,33 +54,32 @@ def no_data() -> bytes:
     return b'{"s":"no_data"}'
 
 
-def history(rows: Sequence[BarRow], series: Series) -> bytes:
+def history(page: Page, series: Series) -> bytes:
     """The answer to /history for one bar or more, oldest first. `t` is in seconds.
 
     A volume series is its value in all four prices, so that it can be drawn in any style.
     """
-    times, opens, highs, lows, closes, volumes, taker_buys, _, _ = zip(*rows, strict=True)
-    net = net_volumes(volumes, taker_buys)
+    net = net_volumes(page.volume, page.taker_buy_volume)
     match series:
         case Series.PRICE:
-            prices: tuple[Any, Any, Any, Any] = (opens, highs, lows, closes)
+            prices = (page.open, page.high, page.low, page.close)
         case Series.NET_VOLUME:
             prices = (net, net, net, net)
         case Series.TAKER_BUY_VOLUME:
-            prices = (taker_buys, taker_buys, taker_buys, taker_buys)
+            prices = (page.taker_buy_volume,) * 4
     return dump(
         {
             "s": "ok",
-            "t": np.array(times, dtype=np.int64) // 1_000,
+            "t": page.time // 1_000,
             **dict(zip("ohlc", prices, strict=True)),
-            "v": volumes,
+            "v": page.volume,
             "nv": net,
-            "tbv": taker_buys,
+            "tbv": page.taker_buy_volume,
         }
     )
 
 
-def quote(requested: str, symbol: ChartSymbol, days: Sequence[BarRow]) -> dict[str, Any]:
+def quote(requested: str, symbol: ChartSymbol, days: Sequence[PageRow]) -> dict[str, Any]:
     """One entry of /quotes from the day's bar and, if there is one, the bar of the day before.
 
     The change is since that day's close, or since the open where there is none. Bids and asks are not known here.

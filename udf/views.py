@@ -11,8 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.views import View
 
-from market.domain.bar import BarRow
 from market.domain.interval import Interval
+from market.domain.page import Page
 from market.domain.window import DAY_MS, LATEST_MS, TimeWindow
 from market.selectors.candles import klines_live
 from market.selectors.holes import holes_list
@@ -127,10 +127,9 @@ class HistoryView(DatafeedView):
         before = LATEST_MS if before is None else before
         start, limit = _extent(parameters, interval, before)
         symbol_id = symbol_id_of(ticker)
-        rows: list[BarRow] = []
-        is_closed = False
+        page, is_closed = Page.of_rows(()), False
         if before > 0:
-            rows, is_closed = klines_live(
+            page, is_closed = klines_live(
                 symbol_id=symbol_id,
                 name=ticker.symbol,
                 interval=interval,
@@ -138,13 +137,12 @@ class HistoryView(DatafeedView):
                 now=self.now(),
                 end_time=before - 1,
             )
-        if not rows:
+        if not len(page):
             return _body(payloads.no_data(), _LIVE_PAGE)
-        if rows[0][0] < start:
-            rows = [row for row in rows if row[0] >= start] or rows[-1:]
-        body = payloads.history(rows, ticker.series)
+        page = page[min(int(page.time.searchsorted(start)), len(page) - 1) :]
+        body = payloads.history(page, ticker.series)
         # Closed, and the last that opens before `to`: no later bar can join this page.
-        if not (is_closed and interval.next(rows[-1][0]) >= before):
+        if not (is_closed and interval.next(page.last) >= before):
             return _body(body, _LIVE_PAGE)
         etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
         answer = _body(body, _CLOSED_PAGE)
@@ -200,9 +198,9 @@ class QuotesView(DatafeedView):
         if symbol is None or ticker.series is not Series.PRICE:
             return payloads.quote_error(requested, "unknown_symbol: only prices have quotes, of symbols that are known")
         days, _ = klines_live(symbol_id=symbol.id, name=symbol.name, interval=Interval.D1, limit=2, now=self.now())
-        if not days:
+        if not len(days):
             return payloads.quote_error(requested, "no candle of it is stored")
-        return payloads.quote(requested, symbol, days)
+        return payloads.quote(requested, symbol, days.rows())
 
 
 class TimescaleMarksView(DatafeedView):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 
-from market.api.schema import BODY, COMMON, READ, SYMBOL, WRITE, envelope, failures, success
+from market.api.schema import BODY, COMMON, CONDITIONAL, NOT_CHANGED, READ, SYMBOL, WRITE, envelope, failures, success
 from market.api.serializers import (
     CollectorOut,
     CollectorsAction,
@@ -54,8 +54,12 @@ klines = extend_schema(
     summary="The newest bars of a symbol, oldest first",
     description="As many bars as `limit` says, if so many exist; holes are skipped. The last one may still be forming "
     "(`is_closed: false`). Times are the bars' open times in milliseconds UTC.",
-    parameters=[SYMBOL, KlinesQuery, *COMMON],
-    responses={200: success([_KLINE], envelope("Klines", KlineOut(many=True))), **failures(400, 404, *READ)},
+    parameters=[SYMBOL, KlinesQuery, *CONDITIONAL, *COMMON],
+    responses={
+        200: success([_KLINE], envelope("Klines", KlineOut(many=True))),
+        **NOT_CHANGED,
+        **failures(400, 404, *READ),
+    },
 )
 symbols = extend_schema(
     tags=["symbols"],

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from market.api import operations
+from market.api import caching, operations
 from market.api.base import ApiView
 from market.api.errors import UnknownSymbol
 from market.api.lookup import symbol_id_of
+from market.api.rows import klines_body
 from market.api.serializers import (
     CollectorOut,
     CollectorsAction,
@@ -24,10 +25,10 @@ from market.api.serializers import (
     SymbolOut,
     SymbolWish,
 )
-from market.domain.bar import BarRow
-from market.domain.decimals import net_volume
+from market.domain.interval import Interval
 from market.domain.names import is_name
-from market.domain.window import to_datetime
+from market.domain.page import Page
+from market.domain.window import MINUTE_MS, to_datetime
 from market.selectors.candles import klines_live
 from market.selectors.ledger import history_progress
 from market.selectors.live import collectors_alive, live_status
@@ -42,40 +43,39 @@ _COLLECTORS_ACTIONS: Final = {
 }
 
 
+# The stream, and REST after it, may correct a minute that was just closed.
+_SETTLING_MS: Final = 10 * MINUTE_MS
+
+
 class KlinesView(ApiView):
     """GET: the newest bars of a symbol, oldest first."""
 
     @operations.klines
-    def get(self, request: Request, symbol: str) -> Response:
+    def get(self, request: Request, symbol: str) -> HttpResponseBase:
         query = KlinesQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
         name, now = symbol.upper(), self.now()
         symbol_id = symbol_id_of(name)
-        rows, newest_is_closed = klines_live(symbol_id=symbol_id, name=name, now=now, **wanted)
-        bars = kline_dicts(name, rows)
-        if not newest_is_closed:
-            bars[-1]["is_closed"] = False
-        return Response(bars)
+        page, is_closed = klines_live(symbol_id=symbol_id, name=name, now=now, **wanted)
+        body = klines_body(name, page, newest_is_closed=is_closed)
+        return caching.answer(request, body, _cache_of(page, is_closed, now, **wanted))
 
 
-def kline_dicts(name: str, rows: Sequence[BarRow]) -> list[dict[str, Any]]:
-    """Rows as `KlineOut` describes them, all of them closed."""
-    return [
-        {
-            "symbol": name,
-            "timestamp": opened_at,
-            "open": opened,
-            "high": high,
-            "low": low,
-            "close": close,
-            "volume": volume,
-            "taker_buy_volume": taker_buy,
-            "net_volume": net_volume(volume, taker_buy),
-            "is_closed": True,
-        }
-        for opened_at, opened, high, low, close, volume, taker_buy, _, _ in rows
-    ]
+def _cache_of(page: Page, is_closed: bool, now: int, *, interval: Interval, end_time: int | None, limit: int) -> str:
+    """How long a page may be kept.
+
+    Not at all while its newest bar forms. While a later bar could join it, or the exchange could still correct its
+    newest minute, it is asked for each time. Of any other page it is still true that history may come to fill a hole,
+    and that the daily file may correct a candle a day or a week later: for a minute nobody needs to know that.
+    """
+    if not is_closed:
+        return caching.NEVER
+    if not len(page) or end_time is None:
+        return caching.REVALIDATE
+    end = interval.next(page.last)
+    is_full = end > end_time
+    return caching.KEPT if is_full and end < now - _SETTLING_MS else caching.REVALIDATE
 
 
 class SymbolsView(ApiView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,10 +14,11 @@ from market.domain.bar import BarRow
 from market.domain.candle import Candle
 from market.domain.growth import bar_of, with_minutes
 from market.domain.interval import Interval
+from market.domain.page import Page
 from market.domain.window import DAY_MS, EARLIEST_MS, LATEST_MS, MINUTE_MS, TimeWindow, day_start
 from market.selectors.ledger import stored_days
 from market.store import candles, charts
-from market.tail import CLOSED_KEPT, tail_read
+from market.tail import tail_read
 
 logger = logging.getLogger(__name__)
 
@@ -24,47 +26,49 @@ logger = logging.getLogger(__name__)
 _CHUNKED: Final = frozenset({Interval.M1, Interval.M5, Interval.M15})
 # After this long an absent last minute means that the symbol is no longer collected, not that the bar still forms.
 _SETTLING_MS: Final = 10 * MINUTE_MS
+# Bars that ended so long ago are not in the live tail, which is some minutes long, even if it was left behind by a
+# collector that is gone.
+_TAIL_REACH_MS: Final = 60 * MINUTE_MS
 # After a failure, Redis is left alone for so long (seconds): while it is away, charts do without their forming bar and
 # do not each wait to learn that.
 _REDIS_PAUSE: Final = 2.0
 _redis_retry_at = 0.0
 
 
-def klines_list(
-    *, symbol_id: int, interval: Interval, limit: int, now: int, end_time: int | None = None
-) -> list[BarRow]:
-    """The newest `limit` bars that open at or before `end_time` (ms, inclusive; None: all), oldest first.
+def klines_list(*, symbol_id: int, interval: Interval, limit: int, now: int, end_time: int | None = None) -> Page:
+    """The newest `limit` bars that open at or before `end_time` (ms, inclusive; None: all).
 
     Holes are skipped, never counted: fewer bars come back only where no more exist.
     """
     before = LATEST_MS if end_time is None else min(end_time, LATEST_MS - 1) + 1
     start = interval.back(min(before, now), limit) if interval in _CHUNKED else EARLIEST_MS
-    rows = charts.newest(interval, symbol_id, TimeWindow(min(start, before), before), limit)
-    if len(rows) < limit and start > EARLIEST_MS:
-        rows += _older(symbol_id, interval, before=min(start, before), limit=limit - len(rows))
-    rows.reverse()
-    return rows
+    page = charts.newest_page(interval, symbol_id, TimeWindow(min(start, before), before), limit)
+    if len(page) < limit and start > EARLIEST_MS:
+        page = _with_older(page, symbol_id, interval, before=min(start, before), limit=limit)
+    return page
 
 
-def _older(symbol_id: int, interval: Interval, *, before: int, limit: int) -> list[BarRow]:
-    """Bars beyond a hole: the search widens until there are enough or the first stored day is reached."""
+def _with_older(page: Page, symbol_id: int, interval: Interval, *, before: int, limit: int) -> Page:
+    """The page and bars beyond the hole before it: the search widens until there are enough or the first stored day is
+    reached."""
     days = stored_days(symbol_id)
     if days is None:
-        return []
+        return page
     first, last = interval.floor(day_start(days[0])), day_start(days[1]) + DAY_MS
     before = min(before, last)
-    rows: list[BarRow] = []
-    reach = limit
-    while before > first and len(rows) < limit:
+    missing = limit - len(page)
+    reach, pages = missing, [page]
+    while before > first and missing > 0:
         start = max(first, interval.back(before, reach))
-        rows += charts.newest(interval, symbol_id, TimeWindow(start, before), limit - len(rows))
+        pages.append(charts.newest_page(interval, symbol_id, TimeWindow(start, before), missing))
+        missing -= len(pages[-1])
         before, reach = start, reach * 4
-    return rows
+    return Page.concat(pages[::-1])
 
 
 def klines_live(
     *, symbol_id: int, name: str, interval: Interval, limit: int, now: int, end_time: int | None = None
-) -> tuple[list[BarRow], bool]:
+) -> tuple[Page, bool]:
     """`klines_list` with the live tail merged in, and whether the newest bar is closed (all others are).
 
     The newest bar is made of every minute that is stored and of those that the tail has after them, the forming one
@@ -72,28 +76,33 @@ def klines_live(
     """
     # The tail first: what it no longer has once the bars are read, is stored by then.
     before = LATEST_MS if end_time is None else end_time + 1
-    tail = [candle for candle in _tail_of(name) if interval.floor(candle.time) < before]
+    is_old = interval.next(before - 1) < now - _TAIL_REACH_MS if before < now else False
+    tail = [] if is_old else [candle for candle in _tail_of(name) if interval.floor(candle.time) < before]
     if not tail:
-        rows = klines_list(symbol_id=symbol_id, interval=interval, limit=limit, now=now, end_time=end_time)
-        return rows, not rows or bar_is_closed(symbol_id=symbol_id, interval=interval, time=rows[-1][0], now=now)
-    newest_start = interval.floor(tail[-1].time)
-    start = interval.back(newest_start, limit)
-    rows, stored = charts.newest_with_minutes(
-        interval,
-        symbol_id,
-        TimeWindow(start, max(before, start)),
-        limit,
-        minutes=TimeWindow(tail[0].time, LATEST_MS),
-        minutes_limit=CLOSED_KEPT + 1,
+        page = klines_list(symbol_id=symbol_id, interval=interval, limit=limit, now=now, end_time=end_time)
+        return page, _newest_is_closed(page, symbol_id, interval, now)
+    start = interval.back(interval.floor(tail[-1].time), limit)
+    page, stored = charts.newest_page_and_minute(
+        interval, symbol_id, TimeWindow(start, max(before, start)), limit, since=tail[0].time
     )
-    if len(rows) < limit and start > EARLIEST_MS:
-        rows = _older(symbol_id, interval, before=start, limit=limit - len(rows))[::-1] + rows
-    fresh = [candle for candle in tail if not stored or candle.time > stored[-1][0]]
+    if len(page) < limit and start > EARLIEST_MS:
+        page = _with_older(page, symbol_id, interval, before=start, limit=limit)
+    fresh = [candle for candle in tail if stored is None or candle.time > stored]
     if not fresh:
-        return rows, not rows or bar_is_closed(symbol_id=symbol_id, interval=interval, time=rows[-1][0], now=now)
+        return page, _newest_is_closed(page, symbol_id, interval, now)
     last = fresh[-1]
-    rows = with_minutes(rows, map(bar_of, fresh), interval)[-limit:]
-    return rows, last.is_closed and last.time + MINUTE_MS == interval.next(last.time)
+    return _grown(page, fresh, interval)[-limit:], last.is_closed and last.time + MINUTE_MS == interval.next(last.time)
+
+
+def _grown(page: Page, minutes: Sequence[Candle], interval: Interval) -> Page:
+    """The page by minutes that are in none of its bars yet: its last bar by some of them, and new ones behind it."""
+    # A page does not have the last two columns of a row, and nobody will look at them.
+    newest: list[BarRow] = [(*row, 0.0, 0) for row in page[-1:].rows()]
+    return Page.concat([page[:-1], Page.of_rows(with_minutes(newest, map(bar_of, minutes), interval))])
+
+
+def _newest_is_closed(page: Page, symbol_id: int, interval: Interval, now: int) -> bool:
+    return not len(page) or bar_is_closed(symbol_id=symbol_id, interval=interval, time=page.last, now=now)
 
 
 def _tail_of(name: str) -> list[Candle]:

@@ -68,5 +68,5 @@ def daily_opens(*, now: int) -> dict[str, float]:
 
 
 def _live_open(symbol_id: int, name: str, today: int, now: int) -> float | None:
-    rows, _ = klines_live(symbol_id=symbol_id, name=name, interval=Interval.D1, limit=1, now=now)
-    return rows[-1][1] if rows and rows[-1][0] == today else None
+    page, _ = klines_live(symbol_id=symbol_id, name=name, interval=Interval.D1, limit=1, now=now)
+    return float(page.open[-1]) if len(page) and page.last == today else None

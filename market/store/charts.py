@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+import select
 import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import psycopg
 from django.db import connection
 from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
 
 from market.domain.bar import BarRow
 from market.domain.interval import Interval
+from market.domain.page import COLUMNS, Page
 from market.domain.window import TimeWindow, to_datetime
 from market.store.tables import PG_EPOCH_MS, TABLES
 
-# Primary key, read backwards from the end of the window; the newest chunk first, and no other if it has enough.
-_NEWEST: Final = sql.SQL(
-    "SELECT time, open, high, low, close, volume, taker_buy_volume, quote_volume, trade_count FROM {table}"
-    " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s"
+# Primary key, read backwards from the end of the window; the newest chunk first, and no other if it has enough. One
+# array for each column: a page comes over as seven values, and no object is made of any of its numbers.
+_PAGE: Final = sql.SQL(
+    "SELECT {arrays} FROM (SELECT {columns} FROM {table}"
+    " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s) AS bar"
 )
-NEWEST: Final = {interval: _NEWEST.format(table=table).as_string() for interval, table in TABLES.items()}
+# The same, and the newest stored minute since a moment: one statement, hence one state of the database, so that a bar
+# and the minutes that it was folded from cannot come from either side of a commit.
+_PAGE_AND_MINUTE: Final = sql.SQL(
+    "SELECT {arrays}, (SELECT time FROM {minutes} WHERE symbol_id = %s AND time >= %s ORDER BY time DESC LIMIT 1)"
+    " FROM (SELECT {columns} FROM {table}"
+    " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s) AS bar"
+)
+
+
+def _page_statements(template: sql.SQL) -> dict[Interval, str]:
+    names = [sql.Identifier(name) for name in COLUMNS]
+    arrays = sql.SQL(", ").join(sql.SQL("array_agg({})").format(name) for name in names)
+    return {
+        interval: template.format(
+            arrays=arrays, columns=sql.SQL(", ").join(names), table=table, minutes=TABLES[Interval.M1]
+        ).as_string()
+        for interval, table in TABLES.items()
+    }
+
+
+PAGE: Final = _page_statements(_PAGE)
+PAGE_AND_MINUTE: Final = _page_statements(_PAGE_AND_MINUTE)
+
+# An array of PostgreSQL's in binary form: one dimension without nulls, behind a header.
+_ARRAY_HEADER: Final = 20
+_TIMES: Final = np.dtype([("length", ">i4"), ("value", ">i8")])
+_FLOATS: Final = np.dtype([("length", ">i4"), ("value", ">f8")])
+_INT64: Final = struct.Struct(">q")
 
 
 class _Milliseconds(Loader):
@@ -37,17 +69,50 @@ class _Milliseconds(Loader):
         return micros // 1_000 + PG_EPOCH_MS
 
 
-def newest(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> list[BarRow]:
-    """The newest `limit` bars that open inside the window, newest first."""
-    return _fetch(NEWEST[interval], [symbol_id, to_datetime(window.start), to_datetime(window.end), limit])
+def newest_page(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> Page:
+    """The newest `limit` bars that open inside the window."""
+    result = _execute(PAGE[interval], [symbol_id, to_datetime(window.start), to_datetime(window.end), limit])
+    return _page(result)
+
+
+def newest_page_and_minute(
+    interval: Interval, symbol_id: int, window: TimeWindow, limit: int, *, since: int
+) -> tuple[Page, int | None]:
+    """The newest `limit` bars that open inside the window, and the open time of the newest stored minute, if one opens
+    at or after `since`; as of one moment."""
+    values = [symbol_id, to_datetime(since), symbol_id, to_datetime(window.start), to_datetime(window.end), limit]
+    result = _execute(PAGE_AND_MINUTE[interval], values)
+    minute = result.get_value(0, len(COLUMNS))
+    return _page(result), None if minute is None else _INT64.unpack(minute)[0] // 1_000 + PG_EPOCH_MS
+
+
+def _page(result: PGresult) -> Page:
+    """The arrays of a page, which are the newest first, as columns the other way round."""
+    times = result.get_value(0, 0)
+    if times is None:
+        return Page.of_rows(())
+    newest_first = np.frombuffer(times, _TIMES, offset=_ARRAY_HEADER)["value"]
+    floats = (result.get_value(0, place) or b"" for place in range(1, len(COLUMNS)))
+    return Page(
+        newest_first[::-1] // 1_000 + PG_EPOCH_MS,
+        *(np.frombuffer(one, _FLOATS, offset=_ARRAY_HEADER)["value"][::-1].astype(np.float64) for one in floats),
+    )
+
+
+def _execute(statement: str, values: list[Any]) -> PGresult:
+    """The binary result of a statement that stays planned."""
+    _be_connected()
+    with connection.wrap_database_errors:
+        cursor = psycopg.Cursor(connection.connection)
+        cursor.execute(statement, values, prepare=True, binary=True)
+        if cursor.pgresult is None:
+            raise psycopg.InterfaceError("a statement was executed and has no result")
+        return cursor.pgresult
 
 
 def _fetch(statement: str, parameters: list[Any]) -> list[Any]:
     """All rows of a statement that stays planned."""
-    # As Django's own cursor() does first: without it, a connection that the server closed since the last request is
-    # noticed only by a failed query.
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
+    _be_connected()
     with connection.wrap_database_errors, binary_cursor() as cursor:
         cursor.execute(statement, parameters, prepare=True, binary=True)
         return cursor.fetchall()
@@ -61,8 +126,29 @@ def binary_cursor() -> psycopg.Cursor[Any]:
     return cursor
 
 
-# The same read, and the stored minutes of a short window: one statement, hence one state of the database, so that a bar
-# and the minutes that it was folded from cannot come from either side of a commit.
+def _be_connected() -> None:
+    """What Django's own cursor() does first: a connection that the server closed since the last request is replaced,
+    and not noticed by a failed query.
+
+    Django asks the database for that. Here it is enough that nothing has come from it since the last answer, for the
+    end of a connection would have; that saves each page a way to the database and back.
+    """
+    held = connection.connection
+    is_unasked = held is not None and not getattr(connection, "health_check_done", True)
+    if is_unasked and not _has_spoken(held.pgconn.socket):
+        connection.health_check_done = True  # type: ignore[attr-defined]
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+
+
+def _has_spoken(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+# The newest bars, and the stored minutes of a short window: one statement, hence one state of the database, so that a
+# bar and the minutes that it was folded from cannot come from either side of a commit.
 _WITH_MINUTES: Final = sql.SQL(
     "(SELECT 0, time, open, high, low, close, volume, taker_buy_volume, quote_volume, trade_count FROM {table}"
     " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s)"

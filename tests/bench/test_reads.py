@@ -16,15 +16,15 @@ from django.db import connection, connections
 
 from feeds.fakebinance.config import ExchangeConfig
 from feeds.fakebinance.market import GeneratedMarket
-from market.domain.bar import BarRow
 from market.domain.batch import CandleBatch
 from market.domain.interval import Interval
+from market.domain.page import Page
 from market.domain.source import Source
 from market.domain.window import LATEST_MS, Month, TimeWindow, to_datetime
 from market.models import Symbol
 from market.selectors.candles import klines_list
 from market.services.candles import candles_ingest
-from market.store.charts import NEWEST
+from market.store.charts import PAGE
 from market.store.tables import TABLES
 from tests.bench.databases import scratch_database
 from tests.bench.double import SYMBOLS
@@ -74,7 +74,7 @@ class Store:
         """Make this history's connection Django's."""
         connections["default"] = self._connection
 
-    def selector(self, interval: Interval, limit: int) -> list[BarRow]:
+    def selector(self, interval: Interval, limit: int) -> Page:
         return klines_list(symbol_id=self.symbol_id, interval=interval, limit=limit, now=_NOW)
 
     def timed_selector(self, interval: Interval, limit: int) -> float:
@@ -88,7 +88,7 @@ class Store:
         values = [self.symbol_id, to_datetime(start), to_datetime(LATEST_MS), limit]
         began = time.perf_counter()
         cursor = psycopg.Cursor(self._connection.connection)
-        cursor.execute(NEWEST[interval], values, prepare=True, binary=True)
+        cursor.execute(PAGE[interval], values, prepare=True, binary=True)
         cursor.fetchall()
         return time.perf_counter() - began
 
@@ -135,9 +135,9 @@ def test_pages_are_the_exchanges_bars(stores: tuple[Store, Store], market: Gener
             expected = expected_bars(truth, interval)
             page = store.selector(interval, _PAGE)
             assert len(page) == min(_PAGE, len(expected))
-            assert [row[0] for row in page] == expected.time[-_PAGE:].tolist()
-            assert [row[4] for row in page] == expected.close[-_PAGE:].tolist()
-            assert [row[7] for row in page] == expected.quote_volume[-_PAGE:].tolist()
+            assert page.time.tolist() == expected.time[-_PAGE:].tolist()
+            assert page.close.tolist() == expected.close[-_PAGE:].tolist()
+            assert page.volume.tolist() == expected.volume[-_PAGE:].tolist()
 
 
 def test_a_page_compared_with_the_bare_statement(stores: tuple[Store, Store]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from rest_framework.test import APIRequestFactory
 
@@ -39,8 +41,9 @@ def bars(query: str = "", *, name: str = "BTCUSDT", now: int = NOW) -> list[dict
     """The rows of a successful answer at a moment of the test's own."""
     request = APIRequestFactory().get(f"/api/klines/{name}?{query}")
     response = KlinesView.as_view(now=lambda: now)(request, symbol=name)
-    assert response.status_code == 200, response.data
-    return list(response.data)
+    assert isinstance(response, HttpResponse)
+    assert response.status_code == 200
+    return list(orjson.loads(response.content)["data"])
 
 
 def test_an_answer_is_an_envelope_of_json(client: Client, symbol: Symbol) -> None:
@@ -192,3 +195,50 @@ def test_a_bar_corrected_by_a_better_source_is_served() -> None:
     better = random_frame(2, START, 1)
     load(symbol, better, Source.DAILY)
     assert bars("limit=1", name="ETHUSDT")[0]["close"] == float(better.close[0])
+
+
+def page(query: str, *, now: int = NOW, known: str = "") -> HttpResponse:
+    request = APIRequestFactory().get(f"/api/klines/BTCUSDT?{query}", headers={"If-None-Match": known} if known else {})
+    response = KlinesView.as_view(now=lambda: now)(request, symbol="BTCUSDT")
+    assert isinstance(response, HttpResponse)
+    return response
+
+
+LATER = NOW + 60 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("query", "now", "cache"),
+    [
+        # The newest bar forms.
+        ("interval=1h", NOW - 1, "no-store"),
+        ("interval=1M", NOW, "no-store"),
+        # Closed, but a later bar may join.
+        ("", LATER, "no-cache"),
+        (f"end_time={NOW}", LATER, "no-cache"),
+        # Full and closed, but the newest minute may still be corrected.
+        (f"end_time={NOW - MINUTE}", NOW, "no-cache"),
+        (f"end_time={NOW - MINUTE}", NOW + 10 * MINUTE, "no-cache"),
+        (f"end_time={NOW - MINUTE}", NOW + 10 * MINUTE + 1, "max-age=60"),
+        (f"end_time={NOW - 30 * MINUTE}", NOW, "max-age=60"),
+        (f"interval=1h&end_time={START}", LATER, "max-age=60"),
+        # Nothing is before the first candle, until history brings it.
+        ("end_time=0", LATER, "no-cache"),
+    ],
+)
+def test_a_page_may_be_kept_for_as_long_as_it_cannot_change(symbol: Symbol, query: str, now: int, cache: str) -> None:
+    response = page(query, now=now)
+    assert (response["Cache-Control"], "ETag" in response) == (cache, cache != "no-store")
+
+
+def test_a_page_that_a_client_has_is_not_sent_again_until_it_changes(frame: CandleFrame) -> None:
+    symbol = make_symbol("BTCUSDT")
+    load(symbol, frame, Source.LIVE)
+    query = f"end_time={START + 60 * MINUTE}&limit=10"
+    first = page(query)
+    again = page(query, known=first["ETag"])
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    assert page(f"{query}1", known=first["ETag"]).status_code == 200
+    load(symbol, random_frame(99, START + 60 * MINUTE, 1), Source.DAILY)
+    changed = page(query, known=first["ETag"])
+    assert (changed.status_code, changed["ETag"] == first["ETag"]) == (200, False)

@@ -47,8 +47,8 @@ def symbol(frame: CandleFrame) -> Symbol:
 
 
 def times(symbol: Symbol, interval: Interval, limit: int, end_time: int | None = None) -> list[int]:
-    rows = klines_list(symbol_id=symbol.id, interval=interval, limit=limit, now=NOW, end_time=end_time)
-    return [row[0] for row in rows]
+    page = klines_list(symbol_id=symbol.id, interval=interval, limit=limit, now=NOW, end_time=end_time)
+    return list(page.time.tolist())
 
 
 @pytest.mark.parametrize("limit", [1, 2, 199, 200, 201, 399, 600, 601, 800, 20_000])
@@ -95,12 +95,12 @@ def test_a_row_has_the_values_of_its_bar(symbol: Symbol, frame: CandleFrame, int
     expected = ExpectedStore()
     expected.ingest({(symbol.id, time): row for time, row in rows_of(frame).items()}, Source.DAILY)
     bars = expected.bars(interval.value)
-    rows = klines_list(symbol_id=symbol.id, interval=interval, limit=20_000, now=NOW)
+    rows = klines_list(symbol_id=symbol.id, interval=interval, limit=20_000, now=NOW).rows()
     assert len(rows) == len(bars)
-    for time, opened, high, low, close, volume, taker_buy, quote, trades in rows:
+    for time, opened, high, low, close, volume, taker_buy in rows:
         bar = bars[symbol.id, time]
         assert (opened, high, low, close) == bar[:4]
-        assert (volume, quote, taker_buy, trades) == (bar[4], bar[5], bar[6], bar[8])
+        assert (volume, taker_buy) == (bar[4], bar[6])
 
 
 @pytest.mark.parametrize("interval", Interval)
@@ -124,5 +124,5 @@ def test_a_symbol_without_candles_has_no_bars(interval: Interval) -> None:
 def test_a_collector_that_stopped_long_ago_hides_nothing(
     symbol: Symbol, frame: CandleFrame, interval: Interval
 ) -> None:
-    rows = klines_list(symbol_id=symbol.id, interval=interval, limit=3, now=NOW + 900 * DAY_MS)
-    assert [row[0] for row in rows] == np.unique(interval.floor_array(frame.time))[-3:].tolist()
+    page = klines_list(symbol_id=symbol.id, interval=interval, limit=3, now=NOW + 900 * DAY_MS)
+    assert page.time.tolist() == np.unique(interval.floor_array(frame.time))[-3:].tolist()

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import pytest
 from django.conf import settings
+from django.http import HttpResponse
 from rest_framework.test import APIRequestFactory
 
 from market.api.views import KlinesView
@@ -25,8 +27,9 @@ def bars(market: Market, query: str = "", *, forming: int = 60) -> list[dict[str
     request = APIRequestFactory().get(f"/api/klines/{market.name}?{query}")
     now = market.time(forming) + 30_000
     response = KlinesView.as_view(now=lambda: now)(request, symbol=market.name)
-    assert response.status_code == 200, response.data
-    return list(response.data)
+    assert isinstance(response, HttpResponse)
+    assert response.status_code == 200
+    return list(orjson.loads(response.content)["data"])
 
 
 def shown(bar: dict[str, Any], interval: str) -> dict[str, Any]:
@@ -101,17 +104,17 @@ def test_a_tail_that_nobody_keeps_any_more_changes_nothing(market: Market) -> No
 @contextmanager
 def flush_before_the_read(market: Market, first: int, end: int) -> Iterator[None]:
     """The collector's batch is committed after the tail was read and before the bars are."""
-    plain = charts.newest_with_minutes
+    plain = charts.newest_page_and_minute
 
     def late(*args: Any, **options: Any) -> Any:
         market.store(first, end)
         return plain(*args, **options)
 
-    charts.newest_with_minutes = late
+    charts.newest_page_and_minute = late
     try:
         yield
     finally:
-        charts.newest_with_minutes = plain
+        charts.newest_page_and_minute = plain
 
 
 @pytest.mark.parametrize("interval", EVERY)

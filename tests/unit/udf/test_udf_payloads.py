@@ -8,6 +8,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 from market.domain.bar import BarRow
 from market.domain.decimals import net_volume
 from market.domain.interval import Interval
+from market.domain.page import Page
+from market.domain.volumes import net_volumes
 from market.selectors.holes import Hole
 from market.selectors.quotes import ChartSymbol
 from tests.support.candles import ms
 from tests.support.strategies import exact_decimals
 from udf import payloads
 from udf.instruments import Series
-from udf.volumes import net_volumes
 
 MINUTE = 60_000
 BTC = ChartSymbol(1, "BTCUSDT", "PERPETUAL", "BTC", "USDT", Decimal("0.10"), Decimal("0.001"), is_tracked=True)
@@ -54,7 +56,7 @@ def strict(body: bytes) -> Any:
 
 @given(pages())
 def test_a_page_has_each_bar_in_each_column(rows: list[BarRow]) -> None:
-    page = strict(payloads.history(rows, Series.PRICE))
+    page = strict(payloads.history(Page.of_rows(rows), Series.PRICE))
     assert list(page) == ["s", "t", "o", "h", "l", "c", "v", "nv", "tbv"]
     assert page["s"] == "ok"
     assert page["t"] == [row[0] // 1_000 for row in rows]
@@ -66,21 +68,21 @@ def test_a_page_has_each_bar_in_each_column(rows: list[BarRow]) -> None:
 @given(pages())
 def test_a_volume_series_is_its_value_in_all_four_prices(rows: list[BarRow]) -> None:
     for series, column in ((Series.NET_VOLUME, "nv"), (Series.TAKER_BUY_VOLUME, "tbv")):
-        page = strict(payloads.history(rows, series))
+        page = strict(payloads.history(Page.of_rows(rows), series))
         assert page["o"] == page["h"] == page["l"] == page["c"] == page[column]
 
 
 @given(st.lists(st.tuples(volumes, volumes), min_size=1))
 def test_net_volumes_are_the_domains_to_the_bit(pairs: list[tuple[float, float]]) -> None:
     whole, bought = [max(pair) for pair in pairs], [min(pair) for pair in pairs]
-    found = net_volumes(whole, bought).tolist()
+    found = net_volumes(np.array(whole), np.array(bought)).tolist()
     assert found == list(map(net_volume, whole, bought))
     assert not any(value == 0 and math.copysign(1, value) < 0 for value in found)
 
 
 def test_numbers_that_json_does_not_have_become_null() -> None:
     row = (0, math.nan, math.inf, -math.inf, 1.0, math.nan, 1.0, 0.0, 0)
-    page = strict(payloads.history([row], Series.PRICE))
+    page = strict(payloads.history(Page.of_rows([row]), Series.PRICE))
     assert (page["o"], page["h"], page["l"], page["c"], page["v"], page["nv"]) == (
         [None],
         [None],
@@ -104,8 +106,8 @@ def test_a_search_or_a_group_is_offered_or_the_chart_would_hang() -> None:
 
 
 def test_a_quote_is_the_day_and_its_change_since_the_day_before() -> None:
-    before = (ms("2024-03-04"), 1.0, 2.0, 0.5, 60_000.1, 1.0, 1.0, 1.0, 1)
-    today = (ms("2024-03-05"), 60_010.5, 61_000.0, 59_000.0, 60_000.2, 7.5, 1.0, 1.0, 1)
+    before = (ms("2024-03-04"), 1.0, 2.0, 0.5, 60_000.1, 1.0, 1.0)
+    today = (ms("2024-03-05"), 60_010.5, 61_000.0, 59_000.0, 60_000.2, 7.5, 1.0)
     quote = payloads.quote("BINANCE:btcusdt", BTC, [before, today])
     assert quote == {
         "s": "ok",
@@ -128,7 +130,7 @@ def test_a_quote_is_the_day_and_its_change_since_the_day_before() -> None:
 
 
 def test_on_its_first_day_a_symbol_changes_since_its_open() -> None:
-    values = payloads.quote("BTCUSDT", BTC, [(0, 100.0, 130.0, 90.0, 125.0, 1.0, 1.0, 1.0, 1)])["v"]
+    values = payloads.quote("BTCUSDT", BTC, [(0, 100.0, 130.0, 90.0, 125.0, 1.0, 1.0)])["v"]
     assert (values["ch"], values["chp"], values["prev_close_price"]) == (25.0, 25.0, 100.0)
 
 

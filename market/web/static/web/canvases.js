@@ -31,7 +31,7 @@ export class Canvases {
     addEventListener("pagehide", () => void this.#file?.flush());
     addEventListener("online", () => void this.#file?.flush());
     document.addEventListener("visibilitychange", () => {
-      void (document.hidden ? this.#file?.flush() : this.#file?.refresh());
+      void (document.hidden ? this.#file?.flush() : this.reread());
     });
     setInterval(() => this.#file?.state.state === "failed" && this.refresh(), 500);
   }
@@ -44,6 +44,11 @@ export class Canvases {
   /** The board has changed. */
   changed() {
     this.#file?.change(this.board.drawings);
+  }
+
+  /** Look whether somebody else has changed the canvas. */
+  async reread() {
+    await this.#file?.refresh();
   }
 
   /** Say how saving goes. */

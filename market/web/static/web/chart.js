@@ -34,6 +34,8 @@ export function makeChart(container) {
     hotkey: { enabled: false },
   });
   if (chart === null) throw new Error("the chart cannot be drawn in this browser");
+  // The library wants to be the first to get the keyboard; the element around it is the one that has a name.
+  for (const part of container.querySelectorAll("[tabindex]")) part.setAttribute("tabindex", "-1");
   onTheme(() => {
     paintIndicators();
     chart.setStyles(styles());

@@ -8,7 +8,9 @@ const BARS_A_STEP = 10;
 export function listenToKeys(page) {
   addEventListener("keydown", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (event.altKey || target.closest("input, textarea, select, dialog[open], [popover]")) return;
+    if (event.altKey || target.closest("input, textarea, select, [popover]")) return;
+    // Not by the target: where the button that had the keyboard is gone, the key goes to the body behind the dialog.
+    if (document.querySelector("dialog[open]") !== null) return;
     // Enter and space are a button's own.
     const action = event.ctrlKey || event.metaKey ? withControl(page, event) : alone(page, event.key);
     if (action === undefined) return;

@@ -9,6 +9,7 @@ import { percent } from "./progress.js";
 const SKEW_WORTH_SAYING_MS = 250;
 /** Without anything new for so long, a symbol is quiet: the exchange says something of a traded one every second. */
 const QUIET_AFTER_S = 90;
+const FRESH_S = 10;
 
 export class StatusLine {
   /**
@@ -62,6 +63,8 @@ export class StatusLine {
         return ["bad", `not live, trying again in ${seconds} s`];
       }
       case "open":
+        // The server's word on it is some seconds old; what came since is newer.
+        if (age !== null && age < FRESH_S) return ["good", "live"];
         if (this.isStale) return ["busy", "the exchange's stream is silent"];
         if (age === null) return ["busy", "waiting for data"];
         return age > QUIET_AFTER_S ? ["busy", "quiet"] : ["good", "live"];

@@ -1,0 +1,219 @@
+"""Drawings: made with the mouse, saved by themselves, seen by others, never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.chart_stack import ChartStack
+from tests.support.visitor import Visitor
+
+pytestmark = pytest.mark.timeout(240)
+
+_LINE = [(400, 250), (760, 320)]
+# A refused save and a name that is taken are answers that a browser writes down as errors.
+_REFUSED = "412"
+
+
+@pytest.fixture(autouse=True)
+def _no_drawings_yet(stack: ChartStack) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        for name in httpx.get(f"{stack.url}/canvas/list", params={"symbol": symbol}).json()["canvases"]:
+            httpx.delete(f"{stack.url}/canvas/delete", params={"symbol": symbol, "name": name}).raise_for_status()
+
+
+def opened(visit: Callable[..., Visitor], symbol: str = "BTCUSDT") -> Visitor:
+    """A visitor whose drawings have been read."""
+    visitor = visit()
+    visitor.open(symbol, "15m")
+    visitor.until_saved()
+    return visitor
+
+
+def line(identity: str, value: float) -> dict[str, Any]:
+    """A horizontal line, as the board keeps it."""
+    point = {"timestamp": 1_700_000_000_000, "value": value}
+    return {"id": identity, "name": "horizontalStraightLine", "points": [point]}
+
+
+def put(visitor: Visitor, *drawings: dict[str, Any]) -> None:
+    """Make these the drawings of the page, as if they had been drawn there."""
+    script = (
+        "(drawings) => { page.board.drawings = new Map(drawings.map((one) => [one.id, one])); page.board.onChange(); }"
+    )
+    visitor.ask(script, list(drawings))
+
+
+def test_a_line_is_still_there_after_a_reload(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Trend line", _LINE)
+    (drawn,) = visitor.drawings()
+    assert (drawn["name"], len(drawn["points"])) == ("segment", 2)
+    assert all(set(point) == {"timestamp", "value"} for point in drawn["points"])
+    visitor.until_saved()
+    visitor.page.reload()
+    visitor.until("() => page.board.drawings.size === 1")
+    assert visitor.drawings() == [drawn]
+    shown = visitor.ask("() => page.chart.getOverlays().map(({ id, currentStep }) => [id, currentStep])")
+    assert shown == [[drawn["id"], -1]]
+
+
+def test_a_text_is_asked_for_and_kept(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Text", [(600, 300)])
+    visitor.page.keyboard.type("Look here")
+    visitor.page.keyboard.press("Enter")
+    visitor.sees(lambda: [one.get("text") for one in visitor.drawings()] == ["Look here"])
+    visitor.until_saved()
+
+
+def test_a_drawing_that_is_moved_is_saved_where_it_is_then(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Trend line", _LINE)
+    before = visitor.drawings()[0]["points"]
+    mouse = visitor.page.mouse
+    mouse.move(400, 250)
+    mouse.down()
+    mouse.move(440, 210, steps=4)
+    mouse.up()
+    visitor.sees(lambda: visitor.drawings()[0]["points"] != before)
+    after = visitor.drawings()[0]["points"]
+    assert after[1] == before[1]
+    visitor.until_saved()
+    other = opened(visit)
+    assert other.drawings()[0]["points"] == after
+
+
+def test_the_drawing_that_is_clicked_can_be_coloured_deleted_and_brought_back(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Trend line", _LINE)
+    visitor.page.mouse.click(*visitor.middle_of_the_line())
+    visitor.press("Colour #e0484f")
+    assert visitor.drawings()[0]["colour"] == "#e0484f"
+    visitor.press("Delete the drawing")
+    assert visitor.drawings() == []
+    visitor.page.keyboard.press("Control+z")
+    assert len(visitor.drawings()) == 1
+    visitor.until_saved()
+
+
+def test_locked_drawings_stay_where_they_are_and_hidden_ones_come_back(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Horizontal line", [(500, 300)])
+    visitor.press("Lock all drawings")
+    before = visitor.drawings()
+    mouse = visitor.page.mouse
+    mouse.move(500, 300)
+    mouse.down()
+    mouse.move(500, 360, steps=4)
+    mouse.up()
+    assert visitor.drawings() == before
+    visible = "() => page.chart.getOverlays().map(({ visible }) => visible)"
+    visitor.press("Hide all drawings")
+    assert visitor.ask(visible) == [False]
+    visitor.press("Hide all drawings")
+    assert visitor.ask(visible) == [True]
+
+
+def test_drawings_belong_to_their_symbol(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Horizontal line", [(500, 300)])
+    drawn = visitor.drawings()
+    # Not even half a second is waited: what is drawn is saved on the way out.
+    visitor.ask("() => page.show({ symbol: 'ETHUSDT' })")
+    visitor.until_shown("ETHUSDT", "15m")
+    assert visitor.drawings() == []
+    visitor.ask("() => page.show({ symbol: 'BTCUSDT' })")
+    visitor.sees(lambda: visitor.drawings() == drawn)
+
+
+def test_a_second_browser_sees_the_canvas(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    visitor.draw("Fibonacci retracement", _LINE)
+    visitor.until_saved()
+    other = opened(visit)
+    assert other.drawings() == visitor.drawings()
+
+
+def test_two_who_draw_at_the_same_time_lose_nothing(visit: Callable[..., Visitor]) -> None:
+    one, other = opened(visit), opened(visit)
+    for visitor in (one, other):
+        visitor.expect(_REFUSED)
+    put(one, line("a", 50_000), line("b", 51_000))
+    one.until_saved()
+    put(other, line("c", 52_000))
+    other.until_saved()
+    assert {drawing["id"] for drawing in other.drawings()} == {"a", "b", "c"}
+    # The first one has the canvas without the third line: his change is merged into what is saved by now.
+    put(one, line("a", 50_500))
+    one.until_saved()
+    assert [(drawing["id"], drawing["points"][0]["value"]) for drawing in one.drawings()] == [
+        ("a", 50_500),
+        ("c", 52_000),
+    ]
+
+
+def test_what_both_have_changed_stays_twice(visit: Callable[..., Visitor]) -> None:
+    one, other = opened(visit), opened(visit)
+    for visitor in (one, other):
+        visitor.expect(_REFUSED)
+    put(one, line("a", 50_000))
+    one.until_saved()
+    other.ask("() => page.canvases.reread()")
+    other.sees(lambda: len(other.drawings()) == 1)
+    put(one, line("a", 51_000))
+    one.until_saved()
+    put(other, line("a", 52_000))
+    other.until_saved()
+    assert sorted(drawing["points"][0]["value"] for drawing in other.drawings()) == [51_000, 52_000]
+
+
+def test_what_could_not_be_saved_is_kept_and_saved_later(visit: Callable[..., Visitor], stack: ChartStack) -> None:
+    visitor = opened(visit)
+    visitor.expect("Failed to load resource", "ERR_FAILED")
+    visitor.page.route("**/canvas/save", lambda route: route.abort())
+    put(visitor, line("a", 50_000))
+    visitor.sees(lambda: visitor.text("#save-state").startswith("not saved: the server cannot be reached"))
+    # Even the tab may be closed.
+    visitor.page.unroute("**/canvas/save")
+    visitor.page.reload()
+    visitor.until_saved()
+    saved = httpx.get(f"{stack.url}/canvas/load", params={"symbol": "BTCUSDT", "name": "main"}).json()
+    assert [drawing["id"] for drawing in saved["drawings"]] == ["a"]
+
+
+def test_a_canvas_is_saved_under_a_name_opened_and_deleted(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit)
+    put(visitor, line("a", 50_000))
+    visitor.until_saved()
+    visitor.page.click("#canvas-button")
+    visitor.page.fill("#canvases-name", "levels / <b>2026</b>")
+    visitor.press("Save as")
+    visitor.sees(lambda: visitor.text("#canvas-name") == "levels / <b>2026</b>")
+    put(visitor, line("a", 50_000), line("b", 51_000))
+    visitor.until_saved()
+
+    visitor.page.click("#canvas-button")
+    visitor.page.locator("#canvases-list .row", has_text="main").click()
+    visitor.sees(lambda: [drawing["id"] for drawing in visitor.drawings()] == ["a"])
+
+    visitor.page.click("#canvas-button")
+    visitor.press("Delete levels / <b>2026</b>")
+    visitor.press("Delete")
+    visitor.sees(lambda: visitor.page.locator("#canvases-list li").count() == 1)
+    assert visitor.text("#canvases-problem") == ""
+
+
+def test_a_canvas_of_another_program_is_left_as_it_is(visit: Callable[..., Visitor], stack: ChartStack) -> None:
+    body = {"symbol": "BTCUSDT", "name": "main", "data": {"overlays": [1, 2, 3]}}
+    httpx.post(f"{stack.url}/canvas/save", json=body).raise_for_status()
+    visitor = visit()
+    visitor.open("BTCUSDT", "15m")
+    visitor.sees(lambda: "another program" in visitor.text("#save-state"))
+    put(visitor, line("a", 50_000))
+    visitor.ask("() => page.canvases.reread()")
+    saved = httpx.get(f"{stack.url}/canvas/load", params={"symbol": "BTCUSDT", "name": "main"}).json()
+    assert saved == {"overlays": [1, 2, 3]}

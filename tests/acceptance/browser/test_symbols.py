@@ -1,0 +1,106 @@
+"""Symbols on the page: added, loaded, shown, removed; and what stands there when there is nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.chart_stack import HISTORY_DAYS, ChartStack
+from tests.support.visitor import Visitor
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_a_symbol_that_is_added_loads_and_becomes_a_chart(visitor: Visitor, stack: ChartStack) -> None:
+    visitor.open()
+    visitor.press("Data and symbols")
+    visitor.page.fill("#data-symbol", "xrpusdt")
+    visitor.press("Track")
+    visitor.sees(lambda: visitor.page.locator("#data-list li", has_text="XRPUSDT").count() == 1)
+    # The chart behind the dialog follows.
+    visitor.until("() => page.symbol === 'XRPUSDT'")
+    row = visitor.page.locator("#data-list li", has_text="XRPUSDT")
+    visitor.sees(lambda: f"{HISTORY_DAYS} of {HISTORY_DAYS} days" in row.inner_text(), within=60)
+    assert row.locator("[data-day=archive]").count() == 1
+    visitor.page.keyboard.press("Escape")
+    wanted = HISTORY_DAYS * 24
+    visitor.press("1h")
+    visitor.until(f"() => page.feed.bars.length >= {wanted} && page.feed.state.state === 'ready'", within=30)
+
+
+def test_a_symbol_that_is_removed_keeps_its_candles(visitor: Visitor, stack: ChartStack) -> None:
+    visitor.open("ETHUSDT", "1h")
+    visitor.press("Data and symbols")
+    visitor.press("Stop tracking ETHUSDT")
+    visitor.press("Stop tracking")
+    visitor.sees(lambda: visitor.page.locator("#data-list li", has_text="ETHUSDT").count() == 0)
+    visitor.page.keyboard.press("Escape")
+    visitor.sees(lambda: "ETHUSDT is not tracked" in visitor.text("#veil"))
+    assert len(visitor.bars()) >= HISTORY_DAYS * 24
+    visitor.press("Track it again")
+    visitor.sees(lambda: "ETHUSDT" in stack.get("/api/symbols"))
+    visitor.sees(lambda: not visitor.page.is_visible("#veil"))
+
+
+def test_what_the_exchange_does_not_list_is_refused_with_its_reason(visitor: Visitor) -> None:
+    visitor.expect("422")
+    visitor.open()
+    visitor.press("Data and symbols")
+    visitor.page.fill("#data-symbol", "NOSUCHUSDT")
+    visitor.press("Track")
+    visitor.sees(lambda: visitor.text("#data-problem").startswith("NOSUCHUSDT cannot be tracked: symbol: "))
+
+
+def test_an_unknown_symbol_is_told_of_and_can_be_tracked(visitor: Visitor) -> None:
+    visitor.expect("404")
+    visitor.open("NOSUCHUSDT", "1h", wait=False)
+    visitor.sees(lambda: "NOSUCHUSDT is not known here" in visitor.text("#veil"))
+    assert visitor.page.get_by_role("button", name="Track NOSUCHUSDT").is_visible()
+
+
+def test_while_the_history_loads_the_chart_says_how_far_it_is(visitor: Visitor) -> None:
+    visitor.page.route(
+        "**/api/klines/**", lambda route: route.fulfill(json={"success": True, "data": [], "error": None})
+    )
+
+    def half(route: object) -> None:
+        answer = route.fetch()  # type: ignore[attr-defined]
+        body = answer.json()
+        for entry in body["data"]["history"]:
+            entry |= {"days_wanted": 101, "days_done": 37, "rows": 0}
+        route.fulfill(json=body)  # type: ignore[attr-defined]
+
+    visitor.page.route("**/api/status", half)
+    visitor.page.route_web_socket("**/ws", lambda _socket: None)
+    visitor.open(wait=False)
+    visitor.sees(lambda: "History of BTCUSDT is still loading, 37 %" in visitor.text("#veil"))
+    assert visitor.text("#history") == "history loading, 37 %"
+
+
+def test_bars_that_cannot_be_had_are_asked_for_again(visitor: Visitor) -> None:
+    visitor.expect("503")
+    failure = {"success": False, "data": None, "error": "the database does not answer; try again in a moment"}
+    visitor.page.route("**/api/klines/**", lambda route: route.fulfill(status=503, json=failure))
+    visitor.open(wait=False)
+    visitor.sees(lambda: "the database does not answer" in visitor.text("#veil"))
+    visitor.page.unroute("**/api/klines/**")
+    visitor.press("Try now")
+    visitor.until_shown("BTCUSDT", "1m")
+
+
+def test_who_may_not_write_can_look_and_is_told_where_to_log_in(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    session = {"access": "token", "user": None, "may_write": False, "reads_need_token": False}
+    visitor.page.route(
+        "**/api/session", lambda route: route.fulfill(json={"success": True, "data": session, "error": None})
+    )
+    visitor.open()
+    link = visitor.page.get_by_role("link", name="Log in to change things")
+    visitor.sees(link.is_visible)
+    assert link.get_attribute("href") == "/admin/login/?next=%2F"
+    assert visitor.page.get_by_role("button", name="Trend line").is_disabled()
+    assert not visitor.page.is_visible("#canvas-button")
+    visitor.press("Data and symbols")
+    assert not visitor.page.is_visible("#data-form")
+    assert visitor.page.get_by_role("button", name="Stop tracking BTCUSDT").count() == 0

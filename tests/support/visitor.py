@@ -1,0 +1,119 @@
+"""Somebody in front of the chart page: what he does, and what the page shows him."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tests.support.eventually import eventually
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+
+# Two clicks within half a second are a double click to the chart library.
+_CLICK_APART_MS: Final = 550
+
+T = TypeVar("T")
+
+
+class Visitor:
+    """One browser window. What its console shows as a warning or an error is kept in `unexpected`, unless `expect`
+    says that it may come."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.unexpected: list[str] = []
+        self._expected: list[str] = []
+        page.on("console", self._read)
+        page.on("pageerror", lambda error: self.unexpected.append(f"uncaught: {error}"))
+
+    def expect(self, *words: str) -> None:
+        """A line of the console with one of these words is no surprise."""
+        self._expected += words
+
+    def open(self, symbol: str = "BTCUSDT", interval: str = "1m", *, wait: bool = True) -> None:
+        """Go to the chart; wait for its bars."""
+        self.page.goto(f"{self.url}/?symbol={symbol}&interval={interval}")
+        if wait:
+            self.until_shown(symbol, interval)
+
+    def until_shown(self, symbol: str, interval: str) -> None:
+        self.until(
+            f"() => page.symbol === '{symbol}' && page.interval === '{interval}' && page.feed.bars.length > 0"
+            " && page.feed.state.state === 'ready'"
+        )
+
+    def ask(self, script: str, argument: Any = None) -> Any:
+        """What a function of the page's side gives."""
+        return self.page.evaluate(script, argument)
+
+    def until(self, script: str, *, within: float = 15.0) -> None:
+        """Wait until it gives something true; until the page is there to ask, it does not."""
+        eventually(lambda: bool(self.ask(f"() => 'page' in globalThis && ({script})()")), within=within, every=0.05)
+
+    def sees(self, condition: Callable[[], T], *, within: float = 15.0) -> T:
+        return eventually(condition, within=within, every=0.05)
+
+    def bars(self) -> list[dict[str, Any]]:
+        """The bars that the chart has."""
+        bars: list[dict[str, Any]] = self.ask("() => page.feed.bars.map((bar) => ({ ...bar }))")
+        return bars
+
+    def text(self, selector: str) -> str:
+        return self.page.inner_text(selector)
+
+    def press(self, name: str) -> None:
+        """Click the button that is called that."""
+        self.page.get_by_role("button", name=name, exact=True).first.click()
+
+    def draw(self, tool: str, points: Sequence[tuple[int, int]]) -> None:
+        """Take a tool and click these places of the chart."""
+        self.press(tool)
+        for x, y in points:
+            self.page.mouse.move(x, y)
+            self.page.mouse.click(x, y)
+            self.page.wait_for_timeout(_CLICK_APART_MS)
+
+    def middle_of_the_line(self) -> tuple[int, int]:
+        """Where the middle of the first drawing, which has two points, is on the screen."""
+        x, y = self.ask(
+            """() => {
+              const { points } = [...page.board.drawings.values()][0];
+              const [one, other] = page.chart.convertToPixel(points, { paneId: "candle_pane", absolute: true });
+              const { left, top } = document.querySelector("#chart").getBoundingClientRect();
+              return [left + (one.x + other.x) / 2, top + (one.y + other.y) / 2];
+            }"""
+        )
+        return int(x), int(y)
+
+    def drawings(self) -> list[dict[str, Any]]:
+        """What is drawn, as data."""
+        drawings: list[dict[str, Any]] = self.ask("() => [...page.board.drawings.values()]")
+        return drawings
+
+    def until_saved(self) -> None:
+        self.sees(lambda: self.text("#save-state") == "saved ✓")
+
+    def leave(self) -> None:
+        self.page.context.close()
+
+    def _read(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not any(word in message.text for word in self._expected):
+            self.unexpected.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+
+def visiting(browser: Browser, url: str, *, width: int, height: int, theme: str, touch: bool) -> Visitor:
+    """A visitor with a screen of this size, whose system wishes this theme."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="light" if theme == "light" else "dark",
+        has_touch=touch,
+        reduced_motion="reduce",
+        # Far from UTC, so that one is not taken for the other.
+        timezone_id="Asia/Tokyo",
+    )
+    context.set_default_timeout(15_000)
+    return Visitor(context.new_page(), url)

@@ -193,7 +193,9 @@ export class DrawingBoard {
       ...(points === undefined ? {} : { points: points.map((point) => ({ ...point })) }),
       onDrawEnd: ({ overlay }) => void this.#drawn(overlay),
       onPressedMoveEnd: ({ overlay }) => this.#moved(overlay),
+      // A click as well: what was deleted and brought back is selected still, as the library sees it.
       onSelected: ({ overlay }) => this.#select(overlay.id),
+      onClick: ({ overlay }) => this.#select(overlay.id),
       onDeselected: () => this.#select(null),
       onDoubleClick: ({ overlay }) => void this.editText(overlay.id),
       // The library's answer to a right click is to delete; here it selects.
@@ -215,6 +217,8 @@ export class DrawingBoard {
       return;
     }
     this.#record((drawings) => drawings.set(id, { id, name, points }));
+    // The library has selected it since the first click, and will not say so again.
+    this.#select(id);
     if (name === "note" && !(await this.editText(id))) this.remove(id);
   }
 

@@ -122,12 +122,15 @@ class Outlet:
             for first in range(0, len(candles), _ROWS_A_MESSAGE):
                 async with asyncio.timeout(_ANSWER_S):
                     await self._send(candles[first : first + _ROWS_A_MESSAGE])
-        except Exception as error:  # noqa: BLE001  (whatever ails Redis must not stop the collector)
+        except BaseException as error:
             self._take_back(closed, forming)
             self._since = since if since is not None else self._since
             self._dirty |= {*dirty, *self._symbols()}
             self._gone |= gone - self._dirty
             self._news.set()
+            if not isinstance(error, Exception):
+                raise  # cancelled at the collector's end, which flushes once more
+            # Whatever ails Redis must not stop the collector.
             if not self._is_away:
                 logger.warning("Redis does not take what is live (%s): it is sent later", type(error).__name__)
             self._is_away = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.db import Error as DatabaseError
@@ -32,18 +33,25 @@ _PAUSE_AWAY: Final = 1.0
 _TRUST_AFTER: Final = 30.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """Closed bars that open after `since`. Each is itself alone: who asks for the same again wants all of it again."""
+
+    since: int
+
+
 class CatchUp:
     """The wishes of one socket, served one after the other by one task."""
 
     def __init__(self, hub: Hub, socket: Socket) -> None:
         self._hub = hub
         self._socket = socket
-        self._wishes: dict[Series, int] = {}
+        self._wishes: dict[Series, _Wish] = {}
         self._due = asyncio.Event()
 
     def want(self, series: Series, since: int) -> None:
         """Send the closed bars of the series that open after `since`, then let the socket have the live ones."""
-        self._wishes[series] = since
+        self._wishes[series] = _Wish(since)
         self._due.set()
 
     def forget(self, series: Series) -> None:
@@ -54,20 +62,21 @@ class CatchUp:
             await self._due.wait()
             self._due.clear()
             while self._wishes:
-                series, since = next(iter(self._wishes.items()))
-                await self._serve(series, since)
+                series, wish = next(iter(self._wishes.items()))
+                await self._serve(series, wish)
 
-    def _is_wanted(self, series: Series, since: int) -> bool:
+    def _is_wanted(self, series: Series, wish: _Wish) -> bool:
         """Whether this is still the wish: the client may have changed its mind while a page was read."""
-        return self._wishes.get(series) == since
+        return self._wishes.get(series) is wish
 
-    async def _serve(self, series: Series, since: int) -> None:
+    async def _serve(self, series: Series, wish: _Wish) -> None:
+        since = wish.since
         interval, minutes = series.bucket, series.feed.minutes
         symbol_id = self._hub.keeper.id_of(series.feed.symbol)
         await series.feed.started.wait()
         cursor: int | None = None
         begun = time.monotonic()
-        while self._is_wanted(series, since):
+        while self._is_wanted(series, wish):
             # A longer bar is handed over to the live ones only when these are exact.
             newest = minutes.newest
             if newest is None or since >= newest:
@@ -88,7 +97,7 @@ class CatchUp:
                 logger.info("a socket waits for the database: %s", error)
                 await asyncio.sleep(_PAUSE_AWAY)
                 continue
-            if not self._is_wanted(series, since):
+            if not self._is_wanted(series, wish):
                 return
             trusting = time.monotonic() - begun > _TRUST_AFTER
             if page.end <= self._remembered(series, newest) and (trusting or not is_behind(stored, minutes)):

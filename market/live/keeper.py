@@ -47,6 +47,9 @@ _BEHIND_MS: Final = 2 * MINUTE_MS
 # a message told of.
 _NAMES_PAUSE: Final = 0.2
 _NAMES_ROUND: Final = 2.0
+# How long (seconds) a round may load bars: one client may name thousands of series, and the others' minutes must not
+# wait until all of these are read.
+_LOADING: Final = 0.5
 # A corrected minute is in the database after this long (seconds): a batch waits for five.
 _STORED_AFTER: Final = 7.0
 # What the database says of a minute after this long (seconds) is its last word: no batch is on its way any more.
@@ -214,13 +217,23 @@ class Keeper:
                     self._hub.take_closed(feed, bar_of(candle), now)
 
     async def _load_series(self) -> None:
-        """Give the longer bars their bases."""
-        for feed in list(self._hub.feeds.values()):
-            if not (feed.series and feed.minutes.is_started and feed.symbol in self._ids):
-                continue
-            for series in list(feed.series.values()):
-                if not series.is_ready:
-                    await self._load(series)
+        """Give the longer bars their bases, those first that have not been asked for or not for long."""
+        waiting = [
+            series
+            for feed in self._hub.feeds.values()
+            if feed.series and feed.minutes.is_started and feed.symbol in self._ids
+            for series in feed.series.values()
+            if not series.is_ready
+        ]
+        waiting.sort(key=lambda series: series.asked_at)
+        until = time.monotonic() + _LOADING
+        for series in waiting:
+            if (now := time.monotonic()) > until:
+                self.nudge()
+                return
+            series.asked_at = now
+            if series.users and not series.is_ready:
+                await self._load(series)
 
     async def _load(self, series: Series) -> None:
         minutes, interval = series.feed.minutes, series.bucket

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Final
 
 from market.live.figures import FIGURES
@@ -60,11 +60,17 @@ class Outbox:
         if self._waiter is not None:
             self._wake()
 
-    def forget(self, series: Hashable) -> None:
-        """Drop what waits of a series that the socket no longer wants, or wants from its beginning."""
-        self._forming.pop(series, None)
-        if any(owner == series for owner, _ in self._closed):
-            self._closed = deque(entry for entry in self._closed if entry[0] != series)
+    def forget(self, series: Collection[Hashable]) -> None:
+        """Drop what waits of these series, which the socket no longer wants, or wants from their beginning.
+
+        All at once: a client may name thousands, and each look through what waits would hold up everybody.
+        """
+        for one in series:
+            self._forming.pop(one, None)
+        gone = set(series)
+        if any(owner in gone for owner, _ in self._closed):
+            self._closed = deque(entry for entry in self._closed if entry[0] not in gone)
+            self._make_room()
 
     def clear(self) -> None:
         self._answers.clear()

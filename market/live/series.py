@@ -24,7 +24,10 @@ class Series:
     seen closed yet, while it is not ready.
     """
 
-    __slots__ = ("base", "feed", "formed", "interval", "is_ready", "owed_from", "sockets", "unready_since", "users")
+    __slots__ = (
+        *("asked_at", "base", "feed", "formed", "interval", "is_ready", "owed_from", "sockets", "unready_since"),
+        "users",
+    )
 
     def __init__(self, feed: Feed, interval: Interval | None) -> None:
         self.feed = feed
@@ -36,6 +39,8 @@ class Series:
         self.is_ready = interval in {None, Interval.M1}
         self.owed_from: int | None = None
         self.unready_since: float | None = None
+        # When (seconds of a steady clock) its base was last asked for.
+        self.asked_at = 0.0
         # Open time of the bar that was last sent forming.
         self.formed = _NEVER
 

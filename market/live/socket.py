@@ -104,10 +104,13 @@ class Socket:
             raise Mistake("too_many_symbols", f"symbols: at most {MAX_SYMBOLS} are served on one socket")
         if symbols and wish.wants_answer:
             self.outbox.answer(subscribed_frame(symbols, wish))
-        for symbol in symbols:
+        if symbols:
             self.hub.unsubscribed.discard(self)
-            for interval in wish.intervals or (None,):
-                self._add(self.hub.series(symbol, interval), wish.since)
+        named = [self.hub.series(symbol, interval) for symbol in symbols for interval in wish.intervals or (None,)]
+        if wish.since is not None:
+            self.outbox.forget(named)
+        for series in named:
+            self._add(series, wish.since)
         self._complain(wish.symbols, known)
 
     def _add(self, series: Series, since: int | None) -> None:
@@ -117,20 +120,21 @@ class Socket:
         if since is not None:
             series.sockets.discard(self)
             self.seen.pop(series, None)
-            self.outbox.forget(series)
             self.catch_up.want(series, since)
         elif is_new:
             series.sockets.add(self)
 
     async def _unsubscribe(self, wish: Unsubscribe) -> None:
+        gone: list[Series] = []
         for symbol in wish.symbols:
             held = self._series.get(symbol, {})
-            for interval in list(held) if wish.intervals is None else wish.intervals:
-                series = held.pop(interval, None)
-                if series is not None:
-                    self._remove(series)
+            intervals = list(held) if wish.intervals is None else wish.intervals
+            gone += [series for interval in intervals if (series := held.pop(interval, None)) is not None]
             if not held:
                 self._series.pop(symbol, None)
+        self.outbox.forget(gone)
+        for series in gone:
+            self._remove(series)
         if not self._series:
             # As if it had never subscribed: everything.
             self.hub.unsubscribed.add(self)
@@ -138,7 +142,6 @@ class Socket:
 
     def _remove(self, series: Series) -> None:
         self.catch_up.forget(series)
-        self.outbox.forget(series)
         self.seen.pop(series, None)
         self.hub.drop(series, self)
 

@@ -105,6 +105,19 @@ def test_a_second_since_begins_anew(market: Market, browser: Client) -> None:
     assert times(browser.bars(3)) == [market.time(index) for index in (57, 58, 59)]
 
 
+def test_the_same_since_again_while_bars_are_coming_brings_all_of_them_again(
+    publisher: Collector, browser: Client
+) -> None:
+    market = Market(publisher, ms("2024-03-04T00:00"), 20_000)
+    market.store(0, 20_000)
+    since(browser, market, 0)
+    browser.bars(1)
+    browser.subscribe(market.name, since=0)
+    while browser.hear()["type"] != "subscribed":
+        pass
+    assert times(browser.bars(20_000)) == [market.time(index) for index in range(20_000)]
+
+
 def test_a_wish_that_is_taken_back_ends(publisher: Collector, browser: Client) -> None:
     market = Market(publisher, ms("2024-03-04T00:00"), 1_400)
     market.store(0, 1_400)

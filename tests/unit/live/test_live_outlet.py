@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -167,3 +168,23 @@ async def test_a_symbol_that_comes_back_while_redis_is_away_keeps_its_tail(bench
     bench.redis.is_away = False
     assert await bench.outlet.flush()
     assert "A" in bench.redis.entries
+
+
+async def test_what_was_being_sent_when_the_collector_ends_is_sent_by_its_last_flush(bench: Bench) -> None:
+    asked = asyncio.Event()
+    send = bench.outlet._send
+
+    async def hang(_candles: Sequence[Candle]) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    bench.outlet._send = hang
+    bench.outlet.put(candle("A", 1, 1, closed=True))
+    running = asyncio.create_task(bench.outlet.run())
+    await asked.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    bench.outlet._send = send
+    assert await bench.outlet.flush()
+    assert [entry.time for entry in bench.sent] == [MINUTE_MS]

@@ -57,7 +57,7 @@ async def test_a_series_that_is_no_longer_wanted_leaves_nothing() -> None:
     outbox.closed("btc", "btc")
     outbox.closed("eth", "eth")
     outbox.forming("btc", "btc")
-    outbox.forget("btc")
+    outbox.forget(["btc"])
     assert await taken(outbox) == ["eth"]
 
 

@@ -15,7 +15,7 @@ from feeds.binance.errors import ExchangeError
 from feeds.binance.proxies import ProxyPool, ProxySettings
 from feeds.binance.redis_pacing import RedisPacer
 from feeds.binance.rest import RestClient
-from feeds.binance.retries import wall_clock_ms
+from market.domain.clock import wall_clock_ms
 
 logger = logging.getLogger(__name__)
 

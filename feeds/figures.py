@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from redis import Redis
 from feeds.binance.pacing import LIMITS
 from feeds.binance.redis_pacing import paces_read
 from feeds.task_counts import counts_read
+from market.domain.clock import wall_clock_ms
 from market.monitoring.sources import Source
 from market.selectors.health import redis_once
 
@@ -29,7 +29,7 @@ def rest() -> Iterator[Metric]:
         "kline_rest_stopped_seconds", "How long the exchange still wants no request (429 or 418).", labels=["egress"]
     )
     with redis_once() as redis:
-        for pace in paces_read(redis, time.time_ns() // 1_000_000):
+        for pace in paces_read(redis, wall_clock_ms()):
             used.add_metric([pace.egress], pace.used)
             stopped.add_metric([pace.egress], pace.stopped_s)
     yield GaugeMetricFamily("kline_rest_weight_limit", "Weight a minute at which requests wait.", LIMITS.weight)

@@ -111,6 +111,9 @@ class LedgerDay(models.Model):
         return f"{self.symbol_id} {self.day} {self.state}"
 
 
+# How many minutes of its day an entry has, in a query.
+STORED_ROWS: Final = models.F("live_rows") + models.F("monthly_rows") + models.F("rest_rows") + models.F("daily_rows")
+
 # How long a collector counts as alive without a word from it. Its leases last as long: what it held is free then.
 LEASE: Final = dt.timedelta(seconds=10)
 

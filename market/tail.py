@@ -9,15 +9,13 @@ what is newer than the newest stored minute.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from django.conf import settings
-from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from market.domain.candle import Candle
+from market.domain.candle import Candle, values_of
+from market.redis_client import impatient_redis
 
 KEY: Final = "kline:tail"
 # Closed minutes kept beside the forming one: more than a batch's delay to the database, less than a reader's patience.
@@ -38,7 +36,7 @@ async def tail_forget(redis: AsyncRedis, symbols: Sequence[str]) -> None:
 
 def tail_read(symbol: str) -> list[Candle]:
     """The symbol's entry, ascending in time; empty where none is streamed. Raises redis.RedisError."""
-    text = _client().hget(KEY, symbol)
+    text = impatient_redis().hget(KEY, symbol)
     return _load(symbol, text) if isinstance(text, bytes) else []
 
 
@@ -51,30 +49,8 @@ async def tails_read(redis: AsyncRedis, symbols: Sequence[str]) -> dict[str, lis
 
 
 def _dump(candles: Sequence[Candle]) -> bytes:
-    return orjson.dumps([_row(candle) for candle in candles])
-
-
-def _row(candle: Candle) -> list[Any]:
-    return [
-        candle.time,
-        candle.open,
-        candle.high,
-        candle.low,
-        candle.close,
-        candle.volume,
-        candle.quote_volume,
-        candle.taker_buy_volume,
-        candle.taker_buy_quote_volume,
-        candle.trade_count,
-        candle.is_closed,
-    ]
+    return orjson.dumps([(*values_of(candle), candle.is_closed) for candle in candles])
 
 
 def _load(symbol: str, text: bytes | str) -> list[Candle]:
     return [Candle(symbol, *row) for row in orjson.loads(text)]
-
-
-@cache
-def _client() -> Redis:
-    # A read is not worth waiting for: without Redis the chart lacks its forming bar, no more.
-    return Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.views import View
 
+from market.domain.clock import wall_clock_ms
 from market.domain.interval import Interval
 from market.domain.page import Page
 from market.domain.window import DAY_MS, LATEST_MS, TimeWindow
@@ -34,11 +34,6 @@ _CLOSED_PAGE: Final = "max-age=60"
 _LIVE_PAGE: Final = "no-store"
 
 
-def wall_clock() -> int:
-    """Milliseconds UTC."""
-    return time.time_ns() // 1_000_000
-
-
 class DatafeedView(View):
     """What all views here have in common: GET alone, failures in the datafeed's form, and a clock, which a test
     replaces (`as_view(now=...)`)."""
@@ -46,7 +41,7 @@ class DatafeedView(View):
     http_method_names = ("get", "head")
     # What counts requests leaves these to `admit`.
     follows_rest_rules = True
-    now: Callable[[], int] = staticmethod(wall_clock)
+    now: Callable[[], int] = staticmethod(wall_clock_ms)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:

@@ -25,7 +25,8 @@ from feeds.binance.endpoints import archive_url, base_address, checksum_path, fi
 from feeds.binance.errors import ChecksumMismatch, ChecksumMissing, DamagedFile, MalformedReply, NotFound, shorten
 from feeds.binance.proxies import Egress, ProxyPool
 from feeds.binance.replies import Answer, http_date_ms, read_answer
-from feeds.binance.retries import ATTEMPTS, Sleep, retrying, wall_clock_ms
+from feeds.binance.retries import ATTEMPTS, Sleep, retrying
+from market.domain.clock import wall_clock_ms
 from market.domain.window import SECOND_MS
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ _BROKEN: Final[tuple[type[Exception], ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveFile:
+class VerifiedFile:
     """A ZIP whose bytes are those that its checksum was made of.
 
     `path` is relative to the archive's base address, `sha256` lower-case hex, `size` in bytes, `last_modified` the
@@ -169,7 +170,7 @@ class ArchiveClient:
         self._now_ms = now_ms
         self._retrying = partial(retrying, sleep=sleep, attempts=attempts)
 
-    async def fetch(self, path: str) -> ArchiveFile:
+    async def fetch(self, path: str) -> VerifiedFile:
         """The file at an archive path, verified.
 
         A file that does not match its checksum is fetched once more, both parts of it: it may have been published
@@ -214,7 +215,7 @@ class ArchiveClient:
 
         return await self._retrying()(once)
 
-    async def _fetch_once(self, path: str) -> ArchiveFile:
+    async def _fetch_once(self, path: str) -> VerifiedFile:
         async with self._pool.slot() as egress:
             # The ZIP first: for a file that does not exist this is one request, not two.
             packed = await self._get(egress, path, self._max_bytes)
@@ -224,7 +225,7 @@ class ArchiveClient:
                 raise ChecksumMissing(file_name(path)) from None
         digest = verify(packed.body, checksum.body, file_name(path))
         published_ms = http_date_ms(packed.headers.get("last-modified"))
-        return ArchiveFile(path, digest, len(packed.body), packed.body, published_ms)
+        return VerifiedFile(path, digest, len(packed.body), packed.body, published_ms)
 
     async def _get(self, egress: Egress, path: str, max_bytes: int) -> Answer:
         try:

@@ -25,7 +25,7 @@ PAGE_ROWS: Final = 499
 PAGE_WEIGHT: Final = 2
 SMALL_PAGE_ROWS: Final = 99
 SMALL_PAGE_WEIGHT: Final = 1
-LIGHT_WEIGHT: Final = 1  # time, ping, exchangeInfo
+LIGHT_WEIGHT: Final = 1  # time, exchangeInfo
 
 
 def base_address(text: str) -> str:
@@ -104,10 +104,6 @@ def exchange_info_url(base_url: str) -> str:
 
 def time_url(base_url: str) -> str:
     return _rest_url(base_url, "time")
-
-
-def ping_url(base_url: str) -> str:
-    return _rest_url(base_url, "ping")
 
 
 def _archive_path(period: str, symbol: str, stamp: str) -> str:

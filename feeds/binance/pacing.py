@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from feeds.binance.retries import wall_clock_ms
+from market.domain.clock import wall_clock_ms
 from market.domain.window import MINUTE_MS, SECOND_MS
 
 

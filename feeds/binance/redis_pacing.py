@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from feeds.binance.pacing import LIMITS, LocalPacer, PaceLimits
-from feeds.binance.retries import wall_clock_ms
+from market.domain.clock import wall_clock_ms
 from market.domain.window import MINUTE_MS, SECOND_MS
 
 logger = logging.getLogger(__name__)

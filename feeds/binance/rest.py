@@ -24,8 +24,9 @@ from feeds.binance.listing import Listing, listed_symbols
 from feeds.binance.pacing import Pacer
 from feeds.binance.proxies import Egress, ProxyPool
 from feeds.binance.replies import Answer, read_answer
-from feeds.binance.retries import ATTEMPTS, PATIENCE_S, Sleep, retrying, wall_clock_ms
+from feeds.binance.retries import ATTEMPTS, PATIENCE_S, Sleep, retrying
 from feeds.binance.wire import frame_from_klines
+from market.domain.clock import wall_clock_ms
 from market.domain.frame import CandleFrame
 from market.domain.window import MINUTE_MS, SECOND_MS, TimeWindow
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -24,11 +23,6 @@ Sleep = Callable[[float], Awaitable[None]]
 ATTEMPTS: Final = 5
 # A wait longer than this is given back to the caller: a worker has better things to do than to sit out a ban.
 PATIENCE_S: Final = 90.0
-
-
-def wall_clock_ms() -> int:
-    """This machine's time in ms UTC."""
-    return time.time_ns() // 1_000_000
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=20)

@@ -13,7 +13,7 @@ import numpy as np
 
 from feeds.live.database import DATABASE_ERRORS, DatabaseThread, blames_content
 from market.domain.batch import CandleBatch
-from market.domain.candle import Candle
+from market.domain.candle import Candle, values_of
 from market.domain.frame import CandleFrame
 from market.domain.source import Source
 from market.domain.window import MINUTE_MS, TimeWindow
@@ -166,19 +166,5 @@ class Batcher:
 
 
 def _batch(rows: Sequence[tuple[int, Candle]]) -> CandleBatch:
-    frame = CandleFrame.from_rows(
-        (
-            candle.time,
-            candle.open,
-            candle.high,
-            candle.low,
-            candle.close,
-            candle.volume,
-            candle.quote_volume,
-            candle.taker_buy_volume,
-            candle.taker_buy_quote_volume,
-            candle.trade_count,
-        )
-        for _, candle in rows
-    )
+    frame = CandleFrame.from_rows(values_of(candle) for _, candle in rows)
     return CandleBatch(np.array([symbol_id for symbol_id, _ in rows], dtype=np.int64), frame)

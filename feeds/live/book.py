@@ -13,7 +13,7 @@ from feeds.live.clock import ExchangeClock
 from feeds.live.minutes import SymbolMinutes, is_plausible
 from market.domain.candle import Candle
 from market.domain.delays import Delays
-from market.domain.frame import CandleFrame
+from market.domain.frame import COLUMNS, CandleFrame
 from market.domain.source import Source
 from market.domain.window import MINUTE_MS, SECOND_MS, TimeWindow
 
@@ -129,19 +129,6 @@ class Book:
 
 
 def _candles(symbol: str, frame: CandleFrame) -> Iterator[Candle]:
-    columns = (
-        frame.time,
-        frame.open,
-        frame.high,
-        frame.low,
-        frame.close,
-        frame.volume,
-        frame.quote_volume,
-        frame.taker_buy_volume,
-        frame.taker_buy_quote_volume,
-        frame.trade_count,
-    )
-    # The columns in the order of the candle's fields.
     make: Callable[..., Candle] = Candle
-    for values in zip(*(column.tolist() for column in columns), strict=True):
+    for values in zip(*(getattr(frame, column).tolist() for column in COLUMNS), strict=True):
         yield make(symbol, *values, is_closed=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from feeds.binance.retries import wall_clock_ms
+from market.domain.clock import wall_clock_ms
 from market.domain.window import MINUTE_MS, SECOND_MS
 
 

@@ -32,7 +32,6 @@ class Intake:
         self._forming: dict[bytes, bytes] = {}
         self._closed: deque[tuple[bytes, bytes]] = deque(maxlen=MOST_CLOSED)
         self.heard: dict[str, float] = {}  # when the newest frame of a symbol came
-        self.superseded = 0
         # When the oldest of what is in here came; None while nothing is.
         self.since: float | None = None
 
@@ -63,8 +62,6 @@ class Intake:
             self.since = at
             self._wake()
         if _FORMING in message:
-            if name in self._forming:
-                self.superseded += 1
             self._forming[name] = message
         else:
             # Forming frames that came before belong to this minute or an older one.

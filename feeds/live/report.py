@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from feeds.binance.retries import wall_clock_ms
 from feeds.binance.stream import StreamLink
 from feeds.live.book import Book
 from feeds.live.minutes import SymbolMinutes, is_unlikely
+from market.domain.clock import wall_clock_ms
 from market.heartbeat import Report, SymbolReport, WorkReport
 
 # A symbol that trades and of which nothing has come for so long (exchange's time) is stale. Most send several frames

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +10,14 @@ from rest_framework.views import APIView
 
 from market.api.errors import LengthRequired
 from market.api.parsing import SmallJSONParser
-
-
-def wall_clock() -> int:
-    """Milliseconds UTC."""
-    return time.time_ns() // 1_000_000
+from market.domain.clock import wall_clock_ms
 
 
 class ApiView(APIView):
     """What all views here have in common: small JSON bodies and a clock, which a test replaces (`as_view(now=...)`)."""
 
     parser_classes = (SmallJSONParser,)
-    now: Callable[[], int] = staticmethod(wall_clock)
+    now: Callable[[], int] = staticmethod(wall_clock_ms)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

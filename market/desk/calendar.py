@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from market.domain.clock import wall_clock_ms
 from market.domain.source import DayState
 from market.domain.window import EARLIEST_MS, LATEST_MS, Month, TimeWindow
 from market.models import Symbol
@@ -95,7 +95,7 @@ def calendar_page(admin: SymbolAdmin, request: HttpRequest, symbol_id: int) -> H
     if symbol is None:
         raise Http404
     choice = Choice.of(request)
-    covered = coverage(symbol=symbol, window=TimeWindow(EARLIEST_MS, LATEST_MS), now=time.time_ns() // 1_000_000)
+    covered = coverage(symbol=symbol, window=TimeWindow(EARLIEST_MS, LATEST_MS), now=wall_clock_ms())
     chosen = [day for day in covered.days if choice.has(day)] if choice.is_any else []
     context = {
         **admin.admin_site.each_context(request),

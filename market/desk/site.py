@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -10,6 +9,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from market.desk.overview import overview
+from market.domain.clock import wall_clock_ms
 
 
 class DeskSite(AdminSite):
@@ -20,5 +20,5 @@ class DeskSite(AdminSite):
     site_url = "/"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        tiles = overview(now=time.time_ns() // 1_000_000) if request.user.has_perm("market.view_symbol") else []
+        tiles = overview(now=wall_clock_ms()) if request.user.has_perm("market.view_symbol") else []
         return super().index(request, {"tiles": tiles, **(extra_context or {})})

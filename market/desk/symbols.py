@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from market.desk.base import ReadOnlyAdmin
 from market.desk.calendar import calendar_page
 from market.desk.formats import age_text, badge, bar, job_cell
 from market.desk.tracking import track_page
+from market.domain.clock import wall_clock_ms
 from market.models import Job, Symbol
 from market.selectors.holes import holes_list
 from market.selectors.jobs import jobs_newest, jobs_of_symbol
@@ -69,10 +69,6 @@ _JOBS: Final = (
 WISHES: Final = {wish.name: wish for wish in (_TRACK, _UNTRACK, *_JOBS)}
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class SymbolChangeList(ChangeList):
     """A page of symbols; what its columns say of each is read for the whole page at once."""
 
@@ -80,8 +76,8 @@ class SymbolChangeList(ChangeList):
         super().get_results(request)
         self.result_list = list(self.result_list)
         tracked = [symbol for symbol in self.result_list if symbol.is_tracked]
-        progress = {each.symbol: each for each in history_progress(now=_now(), symbols=tracked)}
-        live = {each.symbol: each for each in live_status(now=_now()).symbols} if tracked else {}
+        progress = {each.symbol: each for each in history_progress(now=wall_clock_ms(), symbols=tracked)}
+        live = {each.symbol: each for each in live_status(now=wall_clock_ms()).symbols} if tracked else {}
         jobs = jobs_newest([symbol.id for symbol in self.result_list])
         for symbol in self.result_list:
             symbol.progress = progress.get(symbol.name)
@@ -177,7 +173,7 @@ class SymbolAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def _panel(self, request: HttpRequest, symbol: Symbol) -> dict[str, Any]:
-        now = _now()
+        now = wall_clock_ms()
         (progress,) = history_progress(now=now, symbols=[symbol])
         live = {each.symbol: each for each in live_status(now=now).symbols} if symbol.is_tracked else {}
         jobs = jobs_of_symbol(symbol_id=symbol.id)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
 
 from market.domain.decimals import net_volume
+from market.domain.frame import COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,7 @@ class Candle:
     def net_volume(self) -> float:
         """Taker-buy volume less taker-sell volume, in the base asset."""
         return net_volume(self.volume, self.taker_buy_volume)
+
+
+# A candle's values in the order of a frame's columns.
+values_of: Final[Callable[[Candle], tuple[Any, ...]]] = attrgetter(*COLUMNS)

@@ -22,6 +22,8 @@ VOLUME_COLUMNS: Final = (
     "taker_buy_quote_volume",
 )
 VALUE_COLUMNS: Final = (*PRICE_COLUMNS, *VOLUME_COLUMNS, "trade_count")
+# The fields of a frame, in their order; a `Candle` has them in the same.
+COLUMNS: Final = ("time", *VALUE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +57,7 @@ class CandleFrame:
 
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[float, ...]]) -> Self:
-        """Rows of (time, open, high, low, close, volume, quote_volume, taker_buy_volume,
-        taker_buy_quote_volume, trade_count)."""
+        """Rows of the values of `COLUMNS`."""
         columns = list(zip(*rows, strict=True)) or [()] * len(fields(cls))
         return cls(
             *(np.array(column, dtype=_DTYPE[field.name]) for field, column in zip(fields(cls), columns, strict=True))

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from market.domain.source import DayState, Source
-from market.domain.window import TimeWindow
+from market.domain.window import MINUTE_MS, TimeWindow
 
 _NOTE_LINES: Final = 12
+# The last minutes of a day take a moment to come; until then they are late, not missing.
+SETTLING_MS: Final = 10 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)

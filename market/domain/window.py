@@ -88,9 +88,6 @@ class Month:
     def next(self) -> Month:
         return Month(self.year + 1, 1) if self.month == 12 else Month(self.year, self.month + 1)
 
-    def previous(self) -> Month:
-        return Month(self.year - 1, 12) if self.month == 1 else Month(self.year, self.month - 1)
-
     def days(self) -> list[dt.date]:
         return self.window.days()
 
@@ -113,10 +110,6 @@ class TimeWindow:
     def of_day(cls, day: dt.date) -> TimeWindow:
         start = day_start(day)
         return cls(start, start + DAY_MS)
-
-    @classmethod
-    def of_month(cls, month: Month) -> TimeWindow:
-        return month.window
 
     @property
     def is_empty(self) -> bool:

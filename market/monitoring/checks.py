@@ -11,6 +11,7 @@ from typing import Final
 from django.db import Error as DatabaseError
 from redis import RedisError
 
+from market.domain.clock import wall_clock_ms
 from market.monitoring.question import Question
 from market.selectors.health import database_ask, migrations_missing, redis_ask
 from market.selectors.live import LiveStatus, live_status
@@ -54,7 +55,7 @@ def migrations() -> str:
 
 
 def collector() -> str:
-    return judge(live_status(now=time.time_ns() // 1_000_000))
+    return judge(live_status(now=wall_clock_ms()))
 
 
 def judge(live: LiveStatus) -> str:

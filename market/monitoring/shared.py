@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from market.domain.clock import wall_clock_ms
 from market.domain.delays import Delays
 from market.domain.source import DayState
 from market.heartbeat import WorkReport
@@ -17,12 +17,8 @@ from market.selectors.ledger import history_progress, ledger_totals
 from market.selectors.live import LiveStatus, live_status
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def live() -> Iterator[Metric]:
-    status = live_status(now=now_ms())
+    status = live_status(now=wall_clock_ms())
     yield GaugeMetricFamily("kline_collectors_wanted", "Whether collectors shall run.", float(status.is_wanted))
     yield GaugeMetricFamily("kline_collectors", "Collectors that are alive.", len(status.collectors))
     yield from _collectors(status)
@@ -68,7 +64,7 @@ def _collectors(status: LiveStatus) -> Iterator[Metric]:
     )
     for name, report in reports.items():
         pending.add_metric([name], report.pending)
-        age.add_metric([name], max(0.0, (now_ms() - report.at) / 1000))
+        age.add_metric([name], max(0.0, (wall_clock_ms() - report.at) / 1000))
         refused.add_metric([name], report.refused)
     yield from (pending, age, refused)
     work = {name: report.work for name, report in reports.items()}
@@ -136,7 +132,7 @@ def ledger() -> Iterator[Metric]:
     left = GaugeMetricFamily(
         "kline_history_days_open", "Days before today that lack minutes which some source may have.", labels=["symbol"]
     )
-    for progress in history_progress(now=now_ms()):
+    for progress in history_progress(now=wall_clock_ms()):
         wanted.add_metric([progress.symbol], progress.days_wanted)
         left.add_metric([progress.symbol], progress.days_open)
     yield from (wanted, left)

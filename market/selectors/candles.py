@@ -14,6 +14,7 @@ from market.domain.bar import BarRow
 from market.domain.candle import Candle
 from market.domain.growth import bar_of, with_minutes
 from market.domain.interval import Interval
+from market.domain.ledger import SETTLING_MS
 from market.domain.page import Page
 from market.domain.window import DAY_MS, EARLIEST_MS, LATEST_MS, MINUTE_MS, TimeWindow, day_start
 from market.selectors.ledger import stored_days
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 # Timeframes in many chunks: a read without a lower bound would make the planner look at each of them.
 _CHUNKED: Final = frozenset({Interval.M1, Interval.M5, Interval.M15})
-# After this long an absent last minute means that the symbol is no longer collected, not that the bar still forms.
-_SETTLING_MS: Final = 10 * MINUTE_MS
 # Bars that ended so long ago are not in the live tail, which is some minutes long, even if it was left behind by a
 # collector that is gone.
 _TAIL_REACH_MS: Final = 60 * MINUTE_MS
@@ -129,8 +128,8 @@ def bar_is_closed(*, symbol_id: int, interval: Interval, time: int, now: int) ->
     end = interval.next(time)
     if end > now:
         return False
-    if now - end > _SETTLING_MS:
-        return True
+    if now - end > SETTLING_MS:
+        return True  # an absent last minute means that the symbol is no longer collected, not that the bar still forms
     return candles.exists(Interval.M1, symbol_id, TimeWindow(end - MINUTE_MS, end))
 
 

@@ -8,12 +8,10 @@ from typing import Final
 
 from django.db.models import F
 
-from market.domain.window import MINUTE_MS, TimeWindow, day_of
-from market.models import LedgerDay
+from market.domain.ledger import SETTLING_MS
+from market.domain.window import TimeWindow, day_of
+from market.models import STORED_ROWS, LedgerDay
 
-# The last minutes of a day take a moment to come; until then they are late, not missing.
-_SETTLING_MS: Final = 10 * MINUTE_MS
-_STORED: Final = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
 _ONE_DAY: Final = dt.timedelta(days=1)
 
 
@@ -32,14 +30,14 @@ def holes_list(*, symbol_id: int, window: TimeWindow, now: int) -> list[Hole]:
 
     A day without an entry is not yet looked at, and no hole; nor are the minutes of today that are still to come.
     """
-    days = window.intersect(TimeWindow(0, max(0, now - _SETTLING_MS))).days()
+    days = window.intersect(TimeWindow(0, max(0, now - SETTLING_MS))).days()
     if not days:
         return []
     rows = (
         LedgerDay.objects.filter(symbol_id=symbol_id, day__gte=days[0], day__lte=days[-1])
-        .filter(day__lt=day_of(max(0, now - _SETTLING_MS)), expected__gt=_STORED)
+        .filter(day__lt=day_of(max(0, now - SETTLING_MS)), expected__gt=STORED_ROWS)
         .order_by("day")
-        .values_list("day", F("expected") - _STORED, "is_settled")
+        .values_list("day", F("expected") - STORED_ROWS, "is_settled")
     )
     holes: list[Hole] = []
     for day, minutes, is_settled in rows:

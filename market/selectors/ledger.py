@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import TruncMonth
 
 from market.domain.ledger import DayEntry
 from market.domain.source import DayState
 from market.domain.window import MINUTE_MS, Month, TimeWindow, day_of, day_start
-from market.models import ArchiveFile, LedgerDay, Symbol
+from market.models import STORED_ROWS, ArchiveFile, LedgerDay, Symbol
 from market.store import audit, ledger, progress
 
-_STORED = F("live_rows") + F("monthly_rows") + F("rest_rows") + F("daily_rows")
-_DONE = Q(is_settled=True) | Q(expected__lte=_STORED)
+_DONE = Q(is_settled=True) | Q(expected__lte=STORED_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ def ledger_totals() -> LedgerTotals:
     rows = (
         LedgerDay.objects.order_by()
         .values("state")
-        .annotate(days=Count("id"), minutes=Sum(_STORED), conflicts=Sum("conflict_rows"))
+        .annotate(days=Count("id"), minutes=Sum(STORED_ROWS), conflicts=Sum("conflict_rows"))
     )
     by_state = {DayState(row["state"]): row for row in rows}
     return LedgerTotals(

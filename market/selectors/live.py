@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models.functions import Now
-from redis import Redis, RedisError
+from redis import RedisError
 
 from market.domain.frame import IntArray
 from market.domain.interval import Interval
 from market.domain.window import MINUTE_MS, TimeWindow
 from market.heartbeat import Report, SymbolReport, reports_read
 from market.models import LEASE, Collector, CollectorWish, Symbol
+from market.redis_client import impatient_redis
 from market.selectors.symbols import symbols_tracked
 from market.store import candles
 
@@ -81,7 +80,7 @@ def live_status(*, now: int) -> LiveStatus:
     reports: dict[UUID, Report] = {}
     is_reported = True
     try:
-        reports = reports_read(_client(), [collector.id for collector in active])
+        reports = reports_read(impatient_redis(), [collector.id for collector in active])
     except RedisError:
         is_reported = False
     seen = {symbol.symbol: (symbol, now - report.at) for report in reports.values() for symbol in report.symbols}
@@ -131,8 +130,3 @@ def _unseen(name: str, *, is_expected: bool) -> LiveSymbol:
     return LiveSymbol(
         name, age_s=None, last_closed=None, reconnects=0, rest_repairs=0, is_stale=True, is_expected=is_expected
     )
-
-
-@cache
-def _client() -> Redis:
-    return Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from market.domain.bar import BarRow
+from market.domain.bar import BAR_COLUMNS, BarRow
 from market.domain.frame import CandleFrame
 from market.domain.interval import Interval
 from market.domain.window import TimeWindow, day_start
@@ -37,9 +37,7 @@ def minutes_within(*, windows: Mapping[int, TimeWindow]) -> dict[int, list[BarRo
 
 
 def _rows(frame: CandleFrame) -> list[BarRow]:
-    columns = (frame.time, frame.open, frame.high, frame.low, frame.close, frame.volume, frame.taker_buy_volume,
-               frame.quote_volume, frame.trade_count)  # fmt: skip
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+    return list(zip(*(getattr(frame, column).tolist() for column in BAR_COLUMNS), strict=True))
 
 
 def bars_with_minutes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def _months(count: int) -> list[Month]:
     """So many months up to the last one, the newest first, as history is loaded."""
     months = [_END]
     while len(months) < count:
-        months.append(months[-1].previous())
+        months.append(Month.of(months[-1].first_day - dt.timedelta(days=1)))
     return months
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from market.domain.clock import wall_clock_ms
 from market.selectors.live import LiveStatus, live_status
 from market.services.collectors import collectors_restart, collectors_shutdown, collectors_start
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "status":
-            self._print(live_status(now=time.time_ns() // 1_000_000))
+            self._print(live_status(now=wall_clock_ms()))
             return
         wish, meaning = _WISHES[options["action"]]
         wish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import time
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from feeds.binance.errors import ExchangeError
 from feeds.listing import listing_load
 from feeds.management.commands._history import day_argument
+from market.domain.clock import wall_clock_ms
 from market.domain.window import EARLIEST_MS, LATEST_MS, day_of, day_start, to_datetime
 from market.models import Symbol
 from market.selectors.ledger import history_progress
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 self._sync()
 
     def _list(self) -> None:
-        history = history_progress(now=time.time_ns() // 1_000_000)
+        history = history_progress(now=wall_clock_ms())
         for progress in history:
             self.stdout.write(
                 f"{progress.symbol}: history from {day_of(progress.wanted_from)}, "

@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from market.domain.clock import wall_clock_ms
 from market.domain.frame import CandleFrame
 from market.domain.interval import Interval
 from market.domain.window import DAY_MS, EARLIEST_MS, LATEST_MS, TimeWindow, day_start, to_datetime
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         end = LATEST_MS if options["last"] is None else day_start(options["last"]) + DAY_MS
         if end <= start:
             raise CommandError("--from must not lie after --to")
-        now = time.time_ns() // 1_000_000
+        now = wall_clock_ms()
         pages = candles_export(symbol_id=symbol.id, interval=interval, window=TimeWindow(start, end), now=now)
         progress = _Progress(self.stderr)
         parts = encoded(progress.through(pages), symbol=symbol.name, interval=interval, file_format=file_format)

@@ -11,8 +11,8 @@ from feeds.binance.archive import ArchiveClient
 from feeds.binance.pacing import LocalPacer
 from feeds.binance.proxies import ProxyPool
 from feeds.binance.rest import RestClient
-from feeds.binance.retries import wall_clock_ms
 from feeds.fakebinance.server import FakeExchange
+from market.domain.clock import wall_clock_ms
 from market.domain.window import from_datetime
 
 # 2026-03-20 12:00:30 UTC: February's file and yesterday's are published, a minute is half over.

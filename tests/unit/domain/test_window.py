@@ -80,12 +80,12 @@ def test_the_window_of_a_month_is_its_days(month: Month) -> None:
     assert {(day.year, day.month) for day in days} == {(month.year, month.month)}
     assert [day.day for day in days] == list(range(1, len(days) + 1))
     assert (days[-1] + dt.timedelta(days=1)).day == 1
-    assert list(TimeWindow.of_month(month).months()) == [month]
+    assert list(month.window.months()) == [month]
 
 
 @given(MONTHS)
-def test_next_and_previous_undo_each_other(month: Month) -> None:
-    assert month.next().previous() == month
+def test_the_next_month_begins_where_the_month_ends(month: Month) -> None:
+    assert month.next().window.start == month.window.end
     assert month < month.next()
 
 

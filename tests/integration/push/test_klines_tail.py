@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from rest_framework.test import APIRequestFactory
 
 from market.api.views import KlinesView
+from market.redis_client import impatient_redis
 from market.selectors import candles as selector
 from market.store import charts
 from tests.support.candles import ms
@@ -140,11 +141,9 @@ def test_a_minute_that_closes_between_both_reads_is_closed(publisher: Collector,
 def test_without_redis_the_stored_bars_are_answered_at_once(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    from market import tail
-
     market.keep_tail(60)
     monkeypatch.setattr(selector, "_redis_retry_at", 0.0)
-    tail._client.cache_clear()
+    impatient_redis.cache_clear()
     url = "redis://127.0.0.1:1"
     monkeypatch.setattr(settings, "REDIS_URL", url)
     try:
@@ -152,4 +151,4 @@ def test_without_redis_the_stored_bars_are_answered_at_once(market: Market, monk
         assert bars(market)[-1]["timestamp"] == market.time(59)
         assert time.monotonic() - began < 1.0
     finally:
-        tail._client.cache_clear()
+        impatient_redis.cache_clear()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
+
+# Said at each start in several lines. Its reason, messages that run code when they are read, does not exist here: only
+# JSON is read.
+warnings.filterwarnings("ignore", message=r"\s*You're running the worker with superuser privileges")
 
 app = Celery("klineproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -10,7 +10,7 @@ import datetime as dt
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -143,6 +143,9 @@ class Environment(BaseSettings):
     logins_per_minute: Limit = None
     sockets_per_address: Limit = None
 
+    # Where `collectstatic` puts the static files and the server reads them; empty: from where they are installed.
+    static_root: Folder = None
+
     # What a scraper of /metrics has to send. Empty: whoever may read may scrape, and nobody where ACCESS is token.
     metrics_token: SecretStr = SecretStr("")
 
@@ -172,6 +175,24 @@ def read_environment() -> Environment:
     except ValidationError as error:
         lines = [_explain(dict(problem)) for problem in error.errors(include_url=False)]
     raise UnreadableSettings("\n".join(lines))
+
+
+def secrets_of(environment: Environment) -> list[str]:
+    """Every word among the settings that nobody may read."""
+    redis = urlsplit(environment.redis_url.get_secret_value())
+    database = conninfo_to_dict(environment.database_url.get_secret_value())
+    return [
+        str(word)
+        for word in (
+            database.get("password"),
+            redis.password and unquote(redis.password),
+            environment.proxy_username,
+            environment.proxy_password.get_secret_value(),
+            environment.secret_key.get_secret_value(),
+            environment.metrics_token.get_secret_value(),
+        )
+        if word
+    ]
 
 
 def _explain(problem: dict[str, Any]) -> str:

@@ -1,12 +1,136 @@
-"""What the log leaves out."""
+"""The log: one line an event, as text or as JSON; no secret in it; what repeats is counted and not repeated.
+
+Everything that runs writes through one handler: our loggers, Django's, uvicorn's and Celery's, Python's warnings, and
+errors that nobody has caught.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from typing import Final
+import logging.config
+import re
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import quote
+
+from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 # uvicorn's two lines for each socket, the first of which quotes the address with what may be a token in it.
 _OF_SOCKETS: Final = ('%s - "WebSocket %s"', "connection open", "connection closed", "connection rejected")
+_HIDDEN: Final = "***"
+# A word as short as this stands in many a line by itself. Where it is a password, it is hidden in addresses only.
+_SHORTEST_SECRET: Final = 6
+_IN_ADDRESS: Final = re.compile(r"(://[^/\s:@'\"]*:)[^/\s@'\"]+@")
+
+_secrets: list[str] = []
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """From now on, none of these stands in the log."""
+    forms = {
+        form
+        for secret in secrets
+        if len(secret) >= _SHORTEST_SECRET
+        for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])
+    }
+    # The longest first: one may be a part of another.
+    _secrets[:] = sorted({*_secrets, *forms}, key=len, reverse=True)
+
+
+def without_secrets(text: str) -> str:
+    for secret in _secrets:
+        text = text.replace(secret, _HIDDEN)
+    return _IN_ADDRESS.sub(rf"\1{_HIDDEN}@", text)
+
+
+class TextFormatter(logging.Formatter):
+    """For people: a line, and below it the stack trace where there is one."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name}: {line}", style="{")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
+        # Whoever can put a line break into a message must not be able to invent events.
+        record.line = " ".join(record.message.split("\n")) + _left_out(record)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+class JsonFormatter(BaseJsonFormatter):
+    """For machines: an object a line, with time (UTC), level, logger and message; `exception` is a stack trace,
+    `left_out` how many like this were not written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception"},
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+def _left_out(record: logging.LogRecord) -> str:
+    count = getattr(record, "left_out", 0)
+    return f" ({count} more like this were left out)" if count else ""
+
+
+class Repeats(logging.Filter):
+    """Lets a warning or an error pass once in `EVERY_S`, and of those that differ in their details alone no more than
+    `MOST`; the next one that passes tells how many did not."""
+
+    EVERY_S: Final = 60.0
+    MOST: Final = 20
+    # What is remembered is bounded, whatever is logged.
+    _REMEMBERED: Final = 2_000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._lock = threading.Lock()
+        # Since when, how many passed, how many did not.
+        self._seen: OrderedDict[tuple[object, ...], list[float]] = OrderedDict()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        kind = record.name, record.levelno, str(record.msg), record.exc_info[0] if record.exc_info else None
+        with self._lock:
+            same = self._admit((*kind, record.getMessage()), 1)
+            alike = None if same is None else self._admit(kind, self.MOST)
+        if same is None or alike is None:
+            return False
+        if same + alike:
+            record.left_out = same + alike
+        return True
+
+    def _admit(self, key: tuple[object, ...], most: int) -> int | None:
+        """None to leave it out; else how many were left out before it."""
+        now = self._clock()
+        entry = self._seen.get(key)
+        if entry is None or now - entry[0] >= self.EVERY_S:
+            self._seen[key] = [now, 1, 0]
+            self._seen.move_to_end(key)
+            if len(self._seen) > self._REMEMBERED:
+                self._seen.popitem(last=False)
+            return 0 if entry is None else int(entry[2])
+        if entry[1] < most:
+            entry[1] += 1
+            return 0
+        entry[2] += 1
+        return None
 
 
 class WithoutSockets(logging.Filter):
@@ -14,3 +138,20 @@ class WithoutSockets(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(_OF_SOCKETS)
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Django's LOGGING_CONFIG: the settings' LOGGING, Python's warnings, and what nobody has caught."""
+    logging.config.dictConfig(config)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda thread: _uncaught(thread.exc_type, thread.exc_value, thread.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
+        sys.__excepthook__(kind, error or kind(), traceback)
+        return
+    logging.getLogger("klineproject").critical(
+        "nobody has caught %s: %s", kind.__name__, error, exc_info=(kind, error, traceback)
+    )

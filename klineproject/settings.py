@@ -12,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 # Every process with settings can send tasks, so it needs the application that knows the broker.
 import klineproject.celery  # noqa: F401
-from klineproject.environment import BASE_DIR, INSTANCE, UnreadableSettings, read_environment
+from klineproject.environment import BASE_DIR, INSTANCE, UnreadableSettings, read_environment, secrets_of
+from klineproject.logs import hide
 from klineproject.secret_key import kept_key
 
 try:
@@ -115,7 +116,8 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = BASE_DIR / ENV.static_root if ENV.static_root else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 # What the pages load from npm packages; `npm ci` puts them there.
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_FINDERS = [
@@ -289,19 +291,20 @@ PROXY: dict[str, Any] | None = (
 )
 STORE_PROCESSES = ENV.store_processes or min(4, os.cpu_count() or 1)
 
+hide([*secrets_of(ENV), SECRET_KEY])
+LOGGING_CONFIG = "klineproject.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{asctime}{levelname}{name}{message}",
-            "style": "{",
-        },
+        "text": {"()": "klineproject.logs.TextFormatter"},
+        "json": {"()": "klineproject.logs.JsonFormatter"},
     },
-    "filters": {"without sockets": {"()": "klineproject.logs.WithoutSockets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format}},
+    "filters": {
+        "without sockets": {"()": "klineproject.logs.WithoutSockets"},
+        "repeats": {"()": "klineproject.logs.Repeats"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format, "filters": ["repeats"]}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
         # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.

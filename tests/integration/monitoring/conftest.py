@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.support.storm_processes import Process, Processes
 from tests.support.web_server import WebServer, migrate
 
 # What must never be seen in a log or an answer.
+DATABASE_WORD = "marked-database-word"
 SECRETS = {
     "PROXY_USERNAME": "marked-proxy-user",
     "PROXY_PASSWORD": "marked-proxy-word",
@@ -97,11 +99,14 @@ def product(exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory) ->
     with instance.running() as services:
         environ = {
             **SECRETS,
-            "DATABASE_URL": services.database_url,
+            # The server trusts whoever reaches its socket: any password will do.
+            "DATABASE_URL": services.database_url.replace("kline@", f"kline:{DATABASE_WORD}@", 1),
             "REDIS_URL": services.redis_url,
             "BINANCE_ARCHIVE_URL": exchange.url,
             "BINANCE_REST_URL": exchange.url,
             "BINANCE_WS_URL": exchange.url.replace("http", "ws", 1) + "/market",
+            # Nothing here is about history.
+            "DATA_START": dt.datetime.now(dt.UTC).date().isoformat(),
             "LOG_FORMAT": "json",
             "CANVAS_DIR": str(folder / "canvas"),
         }

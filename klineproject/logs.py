@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 # uvicorn's two lines for each socket, the first of which quotes the address with what may be a token in it.
@@ -72,6 +73,8 @@ class JsonFormatter(BaseJsonFormatter):
         super().__init__(
             "{asctime}{levelname}{name}{message}",
             style="{",
+            # uvicorn's second form of its messages, for terminals.
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "exception"},
         )
 

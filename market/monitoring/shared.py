@@ -45,15 +45,17 @@ _WORK_COUNTERS: Final[tuple[tuple[str, str, Callable[[WorkReport], int]], ...]] 
 def _collectors(status: LiveStatus) -> Iterator[Metric]:
     """One series a collector, named by its machine and process."""
     label = ["collector"]
-    reports = {str(one): status.reports[one.id] for one in status.collectors if one.id in status.reports}
+    # One that was killed and its successor of the same name are both alive for a moment: the newer one counts.
+    collectors = {str(one): one for one in status.collectors}
+    reports = {name: status.reports[one.id] for name, one in collectors.items() if one.id in status.reports}
     gauges = {name: GaugeMetricFamily(f"kline_collector_{name}", text, labels=label) for name, text in _GAUGES}
-    for one in status.collectors:
+    for collector, one in collectors.items():
         for name, value in (
             ("connections", one.connections),
             ("symbols", one.symbols),
             ("connected", one.is_connected),
         ):
-            gauges[name].add_metric([str(one)], float(value))
+            gauges[name].add_metric([collector], float(value))
     yield from gauges.values()
     pending = GaugeMetricFamily(
         "kline_collector_minutes_pending", "Closed minutes that wait for the database.", labels=label

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
@@ -158,3 +158,26 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, traceback:
     logging.getLogger("klineproject").critical(
         "nobody has caught %s: %s", kind.__name__, error, exc_info=(kind, error, traceback)
     )
+
+
+class BrokerAwayInOneLine(logging.Filter):
+    """For beat's logger: that a task could not be sent while the broker is away is a line, without two stack traces.
+    The schedule sends it again."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        from kombu.exceptions import OperationalError as BrokerAway  # noqa: PLC0415  (a web server does without)
+
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and any(isinstance(each, BrokerAway) for each in _behind(error)):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args = "%s", (error,)
+            record.exc_info = None
+        return True
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """What led to the error, itself first."""
+    each: BaseException | None = error
+    while each is not None:
+        yield each
+        each = each.__cause__ or each.__context__

@@ -303,6 +303,7 @@ LOGGING = {
     "filters": {
         "without sockets": {"()": "klineproject.logs.WithoutSockets"},
         "repeats": {"()": "klineproject.logs.Repeats"},
+        "broker away": {"()": "klineproject.logs.BrokerAwayInOneLine"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format, "filters": ["repeats"]}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
@@ -317,6 +318,6 @@ LOGGING = {
         "httpcore": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING", "filters": ["broker away"]},
     },
 }

@@ -27,6 +27,7 @@ check: .venv node_modules ## format, lint, types, import rules, migrations
 	$(BIN)/ruff check
 	$(call INSTANCE,test) $(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/node node_modules/typescript/bin/tsc --project market/web
 	$(call INSTANCE,test) $(BIN)/python manage.py makemigrations --check --dry-run
 
 lock: .venv ## compile requirements/*.in to *.txt with hashes

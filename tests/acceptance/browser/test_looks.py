@@ -75,14 +75,14 @@ def test_the_chosen_theme_is_remembered_and_wins_over_the_system(visit: Callable
 def test_the_panes_that_are_switched_on_are_remembered(visitor: Visitor) -> None:
     shown = "() => page.chart.getIndicators().map(({ name }) => name).sort()"
     visitor.open()
-    assert visitor.ask(shown) == ["NETVOL", "TAKERBUY", "VOL"]
+    assert visitor.ask(shown) == ["NETVOL", "TAKERBUY", "VOLUME"]
     visitor.press("Indicators")
     visitor.page.get_by_label("RSI").check()
     visitor.page.get_by_label("Taker-buy volume").uncheck()
     visitor.page.keyboard.press("Escape")
     visitor.page.reload()
     visitor.until_shown("BTCUSDT", "1m")
-    assert visitor.ask(shown) == ["NETVOL", "RSI", "VOL"]
+    assert visitor.ask(shown) == ["NETVOL", "RSI", "VOLUME"]
 
 
 def test_the_chart_can_be_used_by_keyboard_alone(visitor: Visitor) -> None:

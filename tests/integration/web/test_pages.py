@@ -53,6 +53,18 @@ def test_every_module_that_a_module_imports_is_there() -> None:
             assert (module.parent / name).is_file(), f"{module.name} imports {name}"
 
 
+def test_every_module_of_the_chart_is_asked_for_at_once(page: str) -> None:
+    """What a module imports would otherwise be asked for only when that module has come."""
+    reached, left = set(), ["app.js"]
+    while left:
+        text = (_STATIC / left.pop()).read_text()
+        found = {next(filter(None, names)).removeprefix("./") for names in _IMPORT.findall(text)}
+        left += found - reached
+        reached |= found
+    preloaded = re.findall(r"""<link rel="modulepreload" href="/static/web/([^"]+)">""", page)
+    assert sorted(preloaded) == sorted(reached)
+
+
 def test_the_library_is_served_with_its_licence_and_notice(page: str) -> None:
     for name, word in {"LICENSE.txt": "Apache License", "NOTICE.txt": "KLineChart"}.items():
         assert f"/static/klinecharts/{name}" in page

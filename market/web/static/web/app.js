@@ -12,8 +12,9 @@ import { Feed } from "./feed.js";
 import { Growth } from "./growth.js";
 import { intervalNamed } from "./intervals.js";
 import { listenToKeys } from "./keys.js";
-import { Legend, priceText } from "./legend.js";
+import { Legend } from "./legend.js";
 import { notice } from "./notices.js";
+import { priceText } from "./numbers.js";
 import { recall, remember } from "./preferences.js";
 import { percent } from "./progress.js";
 import { Search } from "./search.js";
@@ -27,6 +28,7 @@ import { WatchList } from "./watchlist.js";
 
 const STATUS_EVERY_MS = 5_000;
 const STATUS_EVERY_MS_LOADING = 2_000;
+const TITLE_EVERY_MS = 1_000;
 const FIRST_SYMBOL = "BTCUSDT";
 const FIRST_INTERVAL = "1h";
 
@@ -39,6 +41,9 @@ export class Page {
   session = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #statusTimer;
+  #titleSetAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #titleTimer;
 
   constructor() {
     const choose = (/** @type {string} */ symbol) => this.show({ symbol });
@@ -190,7 +195,18 @@ export class Page {
     }
     const text = priceText(newest.close, this.chart.getSymbol()?.pricePrecision ?? 2);
     say(byId("price"), text);
-    const title = `${text} ${this.symbol} ${this.interval}`;
+    this.#setTitle(`${text} ${this.symbol} ${this.interval}`);
+  }
+
+  /** A title is the window's, and costs more than a text of the page: at most once a second. @param {string} title */
+  #setTitle(title) {
+    const wait = this.#titleSetAt + TITLE_EVERY_MS - Date.now();
+    clearTimeout(this.#titleTimer);
+    if (wait > 0) {
+      this.#titleTimer = setTimeout(() => this.#setTitle(title), wait);
+      return;
+    }
+    this.#titleSetAt = Date.now();
     if (document.title !== title) document.title = title;
   }
 

@@ -1,14 +1,12 @@
 // The numbers of the bar under the crosshair, or of the newest one: as text of the page.
 
 import { byId, make, say } from "./dom.js";
+import { compact, priceText } from "./numbers.js";
 
 /**
  * @typedef {import("./api.js").Bar} Bar
  * @typedef {import("./feed.js").Feed} Feed
  */
-
-/** Volumes and the like: `1,234`, `12.3K`, `4.56M`. */
-const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
 
 /** @type {readonly [key: string, title: string, name: string][]} */
 const FIELDS = [
@@ -72,22 +70,13 @@ export class Legend {
       low: price(bar.low),
       close: price(bar.close),
       change: `${sign}${price(Math.abs(change))} (${sign}${Math.abs(percent).toFixed(2)} %)`,
-      volume: compact.format(bar.volume),
-      net: compact.format(bar.net_volume).replace("-", "−"),
-      buy: compact.format(bar.taker_buy_volume),
+      volume: compact(bar.volume),
+      net: compact(bar.net_volume),
+      buy: compact(bar.taker_buy_volume),
     };
     for (const [key, text] of Object.entries(texts)) say(this.#values[key], text);
     const direction = change < 0 ? "down" : "up";
     for (const key of ["open", "high", "low", "close", "change"]) this.#values[key].dataset.direction = direction;
     this.#values.net.dataset.direction = bar.net_volume < 0 ? "down" : "up";
   }
-}
-
-/**
- * A price with its digits: `64,123.50`.
- * @param {number} value
- * @param {number} precision
- */
-export function priceText(value, precision) {
-  return value.toLocaleString("en-US", { minimumFractionDigits: precision, maximumFractionDigits: precision });
 }

@@ -1,7 +1,7 @@
 // Choosing a symbol by typing: a list that narrows down, arrows to move, Enter to choose.
 
 import { byId, make, say } from "./dom.js";
-import { changeText, looseText } from "./watch.js";
+import { changeText, looseText } from "./numbers.js";
 
 /** More are not drawn: one goes on typing. */
 const MOST_SHOWN = 60;

@@ -3,6 +3,8 @@
 import { json } from "./api.js";
 
 const QUOTES_AT_ONCE = 50;
+/** Nobody reads numbers that change faster. */
+const TELL_EVERY_MS = 150;
 
 /**
  * @typedef {object} Quote
@@ -12,7 +14,7 @@ const QUOTES_AT_ONCE = 50;
  * @property {number} at     open time of the day; 0 where only a quote was read
  */
 
-/** Quotes of the tracked symbols; those who listen are told of changes once a frame. */
+/** Quotes of the tracked symbols; those who listen are told of changes a few times a second. */
 export class Watch {
   /** @type {string[]} */
   symbols = [];
@@ -102,30 +104,13 @@ export class Watch {
   #tell() {
     if (this.#isDue) return;
     this.#isDue = true;
-    requestAnimationFrame(() => {
+    const wait = this.#isOtherList ? 0 : TELL_EVERY_MS;
+    setTimeout(() => requestAnimationFrame(() => {
       this.#isDue = false;
       const [changed, isOtherList] = [this.#changed, this.#isOtherList];
       this.#changed = new Set();
       this.#isOtherList = false;
       for (const listener of this.#listeners) listener(changed, isOtherList);
-    });
+    }), wait);
   }
-}
-
-/**
- * A price whose digits nobody has told yet: enough of them to be of use.
- * @param {number} price
- */
-export function looseText(price) {
-  const digits = price >= 1_000 ? 2 : price >= 1 ? 4 : 6;
-  return price.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: digits });
-}
-
-/**
- * `+1.23 %`
- * @param {number | null} change
- */
-export function changeText(change) {
-  if (change === null) return "";
-  return `${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(2)} %`;
 }

@@ -2,7 +2,7 @@
 
 import { byId, make, say } from "./dom.js";
 import { recall, remember } from "./preferences.js";
-import { changeText, looseText } from "./watch.js";
+import { changeText, looseText } from "./numbers.js";
 
 /** Below this width the list would lie over the chart: it opens only when it is asked for. */
 const WIDE = matchMedia("(width >= 1080px)");

@@ -8,12 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -29,22 +26,6 @@ from market.api.rendering import EnvelopeRenderer
 from market.api.schema import COMMON, failures, header
 
 _TYPES: Final = {"json": "application/json", "yaml": "application/yaml"}
-
-
-class BySession(OpenApiAuthenticationExtension):
-    """The cookie of a login."""
-
-    target_class = "market.access.authentication.BySession"
-    name = "login"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": settings.SESSION_COOKIE_NAME,
-            "description": "A login at /admin/login/. What writes needs the header X-CSRFToken beside it: see "
-            "/api/session.",
-        }
 
 
 class SchemaView(ApiView):

@@ -13,12 +13,14 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+from pytest_django import Settings
 from rest_framework.test import APIRequestFactory
 
 from klineproject.schema import SchemaView
 
 # Pages for people, and views that answer whatever has no address.
-_NOT_TOLD: Final = {"DocsView", "NothingHereView"}
+_NOT_TOLD: Final = {"DocsView", "ChartView", "NothingHereView"}
 _NOT_OURS: Final = ("admin/", "static/")
 
 
@@ -69,6 +71,27 @@ def test_every_operation_tells_what_goes_wrong_in_the_form_of_its_protocol(docum
                     assert response["description"], (path, status)
                     schema = response["content"]["application/json"]["schema"]
                     assert schema == {"$ref": f"#/components/schemas/{form}"}, (path, status)
+
+
+@pytest.mark.parametrize(
+    ("access", "reads_need_token", "expected"),
+    [
+        ("open", False, {"GET /history": None, "POST /api/symbols": None, "GET /canvas/list": None}),
+        ("token", False, {"GET /history": False, "POST /api/symbols": True, "GET /canvas/list": True}),
+        ("token", True, {"GET /history": True, "POST /api/symbols": True, "GET /canvas/list": True}),
+    ],
+)
+def test_the_document_tells_where_it_has_to_be_known_who_asks(
+    settings: Settings, access: str, reads_need_token: bool, expected: dict[str, bool | None]
+) -> None:
+    settings.ACCESS, settings.READS_NEED_TOKEN = access, reads_need_token
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    found: dict[str, bool | None] = {}
+    for line in expected:
+        method, path = line.split()
+        ways = paths[path][method.lower()].get("security")
+        found[line] = None if ways is None else {} not in ways
+    assert found == expected
 
 
 def test_every_operation_has_a_name_a_summary_and_a_place(document: Any) -> None:

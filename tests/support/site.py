@@ -1,0 +1,109 @@
+"""A whole site of its own: services that a test may kill, a double as the exchange, candles, drawings, a web server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from feeds.fakebinance.server import FakeExchange
+from klineproject.local.instance import Instance
+from market.domain.candle import Candle
+from market.domain.window import MINUTE_MS
+from tests.support.push import Collector, collector
+from tests.support.served import served
+from tests.support.web_server import PROJECT, WebServer, migrate
+
+LOADED: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+# Which the exchange lists, and nobody has asked for yet.
+LISTED: Final = ("XRPUSDT", "BNBUSDT")
+_DAYS: Final = 3
+_DAY_MS: Final = 1_440 * MINUTE_MS
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running product: its services, its exchange, its web server, and what a collector would write to Redis."""
+
+    instance: Instance
+    exchange: FakeExchange
+    server: WebServer
+    publisher: Collector
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def stream(self, symbol: str) -> None:
+        """Let a minute of the symbol form."""
+        now = self.exchange.clock.now() // MINUTE_MS * MINUTE_MS
+        closed = Candle(symbol, now - MINUTE_MS, 10.0, 12.0, 9.0, 11.0, 5.0, 55.0, 2.0, 22.0, 3, is_closed=True)
+        forming = Candle(symbol, now, 11.0, 11.5, 10.5, 11.25, 2.5, 27.5, 1.0, 11.0, 2, is_closed=False)
+        self.publisher.tail(symbol, [closed, forming])
+
+
+def manage(environ: dict[str, str], *arguments: str) -> None:
+    """Run a command of the product."""
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **environ},
+        check=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def site(folder: Path, **settings: str) -> Iterator[Site]:
+    """Everything in `folder`; the last days of three symbols are loaded from the double by the product's own commands.
+
+    `settings` are more of them for the web server.
+    """
+    instance = Instance("site", root=folder / "services", environ={})
+    first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=_DAYS)
+    start = int(dt.datetime.combine(first, dt.time(), dt.UTC).timestamp() * 1_000)
+    with (
+        FakeExchange.running(symbols=(*LOADED, *LISTED), history_start=start) as exchange,
+        instance.running() as services,
+    ):
+        environ = {
+            "DATABASE_URL": services.database_url,
+            "REDIS_URL": services.redis_url,
+            "BINANCE_ARCHIVE_URL": exchange.url,
+            "BINANCE_REST_URL": exchange.url,
+            "BINANCE_WS_URL": exchange.ws_url,
+            "DATA_START": first.isoformat(),
+            "CANVAS_DIR": str(folder / "drawings"),
+            "STORE_PROCESSES": "1",
+            "DEBUG": "false",
+            **settings,
+        }
+        migrate(environ)
+        manage(environ, "symbols", "sync")
+        for name in LOADED:
+            manage(environ, "symbols", "add", name)
+        manage(environ, "backfill", "--from", first.isoformat())
+        with served(folder, environ) as server, collector(services.redis_url) as publisher:
+            made = Site(instance, exchange, server, publisher)
+            made.stream(LOADED[0])
+            draw(server.url)
+            yield made
+
+
+def draw(url: str) -> None:
+    """Save a canvas and a TradingView layout, for who names nobody."""
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        canvas = {"symbol": LOADED[0], "name": "mine", "data": {"lines": []}}
+        assert client.post("/canvas/save", json=canvas).status_code == 200
+        layout = {"name": "mine", "content": "{}", "symbol": LOADED[0], "resolution": "60"}
+        assert client.post("/1.1/charts", data=layout).json()["status"] == "ok"

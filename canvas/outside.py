@@ -32,6 +32,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, 500, "an error of this server, which has written it down")
 
 
+def refusal(request: HttpRequest, status: int, text: str) -> HttpResponse:
+    """What is refused before Django sees it."""
+    return _answer(request, status, text)
+
+
 def _answer(request: HttpRequest, status: int, text: str) -> HttpResponse:
     if _STORAGE.match(request.path_info):
         answer: dict[str, Any] = {"status": "error", "message": text}

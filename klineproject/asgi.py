@@ -31,6 +31,7 @@ _UNREAD_SECONDS: Final = 2.0
 django.setup(set_prefix=False)
 
 from klineproject.http import Receive, Send, ThreadedHandler  # noqa: E402
+from klineproject.urls import refusal  # noqa: E402
 from market.access.checks import refuse_unsafe_start  # noqa: E402
 from market.live.app import LiveSockets  # noqa: E402
 from market.monitoring.app import PATHS, Monitoring  # noqa: E402
@@ -77,7 +78,7 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
                 size = max(size, sum(map(len, collected)))
                 has_more = bool(message.get("more_body"))
     except TimeoutError:
-        await _answer_late_body(send)
+        await _answer_late_body(scope["path"], send)
         return
 
     async def receiving() -> dict[str, Any]:
@@ -108,11 +109,11 @@ def _length(scope: dict[str, Any]) -> int:
     return int(announced) if announced.isdigit() else 0
 
 
-async def _answer_late_body(send: Send) -> None:
-    text = b'{"success":false,"data":null,"error":"body: did not arrive in time"}'
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 408, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+async def _answer_late_body(path: str, send: Send) -> None:
+    answer = refusal(path, 408, "body: did not arrive in time")
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.items()]
+    await send({"type": "http.response.start", "status": 408, "headers": [*headers, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": answer.content})
 
 
 async def _live(receive: Receive, send: Send) -> None:

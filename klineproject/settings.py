@@ -308,6 +308,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format, "filters": ["repeats"]}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
+        # Whoever names a host that is not ours is told so. In the log each would be a page, as long as he likes.
+        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
         # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
         # At DEBUG it quotes handshakes with all their headers.
         "uvicorn.error": {

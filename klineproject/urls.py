@@ -45,3 +45,11 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 def handler500(request: HttpRequest) -> HttpResponse:
     answer: HttpResponse = _form_of(request).server_error(request)
     return answer
+
+
+def refusal(path: str, status: int, text: str) -> HttpResponse:
+    """An answer that no view gives, in the form of the protocol that the path belongs to."""
+    request = HttpRequest()
+    request.path_info = path
+    answer: HttpResponse = _form_of(request).refusal(request, status, text)
+    return answer

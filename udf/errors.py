@@ -50,11 +50,13 @@ class UnknownSymbol(Exception):
 
 def failure(status: int, text: str, headers: dict[str, str] | None = None) -> HttpResponse:
     """An answer that says what went wrong. No cache may keep it."""
+    body = payloads.error(text)
     return HttpResponse(
-        payloads.error(text),
+        body,
         status=status,
         content_type="application/json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        # No middleware adds the length where one of them has failed.
+        headers={"Cache-Control": "no-store", "Content-Length": str(len(body)), **(headers or {})},
     )
 
 
@@ -104,3 +106,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500 at our addresses."""
     return failure(500, _OUR_MISTAKE)
+
+
+def refusal(request: HttpRequest, status: int, text: str) -> HttpResponse:
+    """What is refused before Django sees it."""
+    return failure(status, text)

@@ -41,6 +41,7 @@ _WHEN: Final = {
     503: "The database is away for the moment.",
 }
 _TEXTS: Final[dict[str, Any]] = {"type": "array", "items": {"type": "string"}}
+_IN_ANY_CASE: Final = "^({})?$".format("".join(f"[{letter}{letter.lower()}]" for letter in EXCHANGE))
 _RESOLUTIONS: Final[dict[str, Any]] = {"type": "array", "items": {"type": "string", "enum": list(SUPPORTED)}}
 
 
@@ -208,13 +209,18 @@ class Quote(serializers.Serializer[Any]):
     v = QuoteValues()
 
 
+@extend_schema_field({"type": "object", "maxProperties": 0})
+class Empty(serializers.DictField):
+    """An empty object."""
+
+
 class NoQuote(serializers.Serializer[Any]):
     """A name that has no quote."""
 
     s = Error()
     n = serializers.CharField()
     errmsg = serializers.CharField()
-    v = inline("NoQuoteValues", {})
+    v = Empty()
 
 
 @extend_schema_field(
@@ -344,7 +350,7 @@ _VIEWS: Final = {
         "symbol_info",
         "Every symbol's price, by columns",
         SymbolTable,
-        parameter("group", "The only exchange.", {"type": "string", "enum": [EXCHANGE]}),
+        parameter("group", f"Nothing but `{EXCHANGE}`, in any case.", {"type": "string", "pattern": _IN_ANY_CASE}),
         fails=(400, 503),
     ),
     "search": described(
@@ -390,7 +396,12 @@ _VIEWS: Final = {
         "quotes",
         "The day so far of each of the symbols",
         inline("Quotes", {"s": Ok(), "d": QuotesField()}),
-        parameter("symbols", f"1 to {MAX_QUOTES} names with commas between them.", required=True),
+        parameter(
+            "symbols",
+            f"1 to {MAX_QUOTES} names with commas between them.",
+            {"type": "string", "pattern": "[^,]"},
+            required=True,
+        ),
         fails=(400, 503),
     ),
     "timescale_marks": described(

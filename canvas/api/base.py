@@ -59,6 +59,8 @@ class AlwaysJSON(BaseContentNegotiation):
 class CanvasView(APIView):
     """One form of answers, bodies that are not longer than a document."""
 
+    # Without OPTIONS, which would tell what the OpenAPI document tells better.
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
     renderer_classes = (JSONOut,)
     content_negotiation_class = AlwaysJSON
     # Drawings belong to their owner, so where requests have users, reading them needs one, too.

@@ -29,6 +29,7 @@ from canvas.errors import CanvasError, Invalid, LimitReached, NotFound, Stale, S
 
 logger = logging.getLogger(__name__)
 
+_MAX_TEXT: Final = 380
 _RETRY: Final = {"Retry-After": "2"}
 _STATUS: Final[dict[type[CanvasError], int]] = {
     Invalid: 400,
@@ -123,5 +124,7 @@ def canvas_errors(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def readable(text: str) -> str:
-    """Half a surrogate pair has no UTF-8 form: it is written as its escape."""
+    """Half a surrogate pair has no UTF-8 form: it is written as its escape. Of a text that quotes a whole header the
+    beginning is enough."""
+    text = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "..."
     return text.encode("utf-8", "backslashreplace").decode()

@@ -66,6 +66,12 @@ class StorageDone(serializers.Serializer[Any]):
     status = Ok()
 
 
+class ChartSaved(StorageDone):
+    """A layout is saved."""
+
+    id = serializers.IntegerField(required=False, help_text="Of a new one.")
+
+
 class ChartBody(serializers.Serializer[Any]):
     """A layout."""
 
@@ -193,9 +199,8 @@ def removes(name: str, summary: str, *parameters: OpenApiParameter) -> Callable[
 
 _CHART: Final = "The layout's id."
 _ANY_TEXT: Final = OpenApiTypes.STR
-_CREATED: Final = OpenApiResponse(
-    _either("ChartCreated", inline("ChartCreated", {"status": Ok(), "id": serializers.IntegerField()}), StorageDone),
-    examples=[OpenApiExample("created", value={"status": "ok", "id": 7})],
+_SAVED: Final = OpenApiResponse(
+    _either("ChartSaved", ChartSaved), examples=[OpenApiExample("created", value={"status": "ok", "id": 7})]
 )
 
 charts_get = reads(
@@ -209,7 +214,7 @@ charts_post = writes(
     "Save a layout: a new one, or with `chart` that one",
     query("chart", _CHART, schema=_ANY_TEXT),
     body=ChartBody,
-    answer=_CREATED,
+    answer=_SAVED,
 )
 charts_delete = removes("chart_delete", "Delete a layout", query("chart", _CHART, required=True, schema=_ANY_TEXT))
 

@@ -16,6 +16,8 @@ from market.domain.clock import wall_clock_ms
 class ApiView(APIView):
     """What all views here have in common: small JSON bodies and a clock, which a test replaces (`as_view(now=...)`)."""
 
+    # Without OPTIONS, which would tell what docs/ and the OpenAPI document tell better.
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
     parser_classes = (SmallJSONParser,)
     now: Callable[[], int] = staticmethod(wall_clock_ms)
 

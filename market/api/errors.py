@@ -149,8 +149,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(500, _OUR_MISTAKE)
 
 
+def refusal(request: HttpRequest, status: int, text: str) -> HttpResponse:
+    """What is refused before Django sees it."""
+    return _answer(status, text)
+
+
 def _answer(status: int, text: str) -> HttpResponse:
-    return HttpResponse(failure(text), status=status, content_type="application/json")
+    body = failure(text)
+    # No middleware adds the length where one of them has failed.
+    headers = {"Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, headers=headers, content_type="application/json")
 
 
 def _is_api(request: HttpRequest) -> bool:

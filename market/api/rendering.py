@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from rest_framework.renderers import BaseRenderer
+
+MAX_TEXT: Final = 380
 
 
 def envelope(data: object) -> bytes:
@@ -15,8 +17,10 @@ def envelope(data: object) -> bytes:
 
 
 def failure(text: str) -> bytes:
-    """A failure as JSON. Half a surrogate pair has no UTF-8 form: it is written as its escape."""
-    readable = text.encode("utf-8", "backslashreplace").decode()
+    """A failure as JSON. Half a surrogate pair has no UTF-8 form: it is written as its escape. Of a text that quotes a
+    whole header the beginning is enough."""
+    readable = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."
+    readable = readable.encode("utf-8", "backslashreplace").decode()
     return orjson.dumps({"success": False, "data": None, "error": readable})
 
 

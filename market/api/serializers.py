@@ -30,14 +30,16 @@ _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class WholeNumberField(serializers.Field[int, object, int, Any]):
-    """An integer, or its digits; nothing that merely looks like one."""
+    """An integer, or its digits; nothing that merely looks like one. To JSON, 5.0 is the integer 5."""
 
     def __init__(self, *, least: int, greatest: int, **options: Any) -> None:
         super().__init__(**options)
         self.least, self.greatest = least, greatest
 
     def to_internal_value(self, data: object) -> int:
-        is_number = isinstance(data, int) and not isinstance(data, bool)
+        is_number = (isinstance(data, int) and not isinstance(data, bool)) or (
+            isinstance(data, float) and data.is_integer()
+        )
         is_text = isinstance(data, str) and _WHOLE_NUMBER.fullmatch(data) is not None
         number = int(data) if is_number or is_text else None  # type: ignore[call-overload]
         if number is None or not self.least <= number <= self.greatest:

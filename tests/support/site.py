@@ -25,8 +25,7 @@ from tests.support.web_server import PROJECT, WebServer, migrate
 LOADED: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 # Which the exchange lists, and nobody has asked for yet.
 LISTED: Final = ("XRPUSDT", "BNBUSDT")
-_DAYS: Final = 3
-_DAY_MS: Final = 1_440 * MINUTE_MS
+_DAYS: Final = 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def manage(environ: dict[str, str], *arguments: str) -> None:
 
 @contextmanager
 def site(folder: Path, **settings: str) -> Iterator[Site]:
-    """Everything in `folder`; the last days of three symbols are loaded from the double by the product's own commands.
+    """Everything in `folder`. Yesterday and today of three symbols are loaded from the double by the product itself.
 
     `settings` are more of them for the web server.
     """
@@ -90,11 +89,11 @@ def site(folder: Path, **settings: str) -> Iterator[Site]:
         }
         migrate(environ)
         manage(environ, "symbols", "sync")
-        for name in LOADED:
-            manage(environ, "symbols", "add", name)
-        manage(environ, "backfill", "--from", first.isoformat())
         with served(folder, environ) as server, collector(services.redis_url) as publisher:
             made = Site(instance, exchange, server, publisher)
+            for name in LOADED:
+                assert httpx.post(f"{server.url}/api/symbols", json={"symbol": name}).status_code == 200
+            manage(environ, "backfill", "--from", first.isoformat())
             made.stream(LOADED[0])
             draw(server.url)
             yield made

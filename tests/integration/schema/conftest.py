@@ -1,0 +1,16 @@
+"""One site for everything that is sent from the document, or against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.site import Site, site
+
+
+@pytest.fixture(scope="package")
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site")) as made:
+        yield made
+    assert "Traceback" not in made.server.log.read_text(), made.server.log.read_text()[-20_000:]

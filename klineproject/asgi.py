@@ -31,6 +31,7 @@ _UNREAD_SECONDS: Final = 2.0
 django.setup(set_prefix=False)
 
 from klineproject.http import Receive, Send, ThreadedHandler  # noqa: E402
+from klineproject.postgres.silence import be_impatient  # noqa: E402
 from klineproject.urls import refusal  # noqa: E402
 from market.access.checks import refuse_unsafe_start  # noqa: E402
 from market.live.app import LiveSockets  # noqa: E402
@@ -38,6 +39,7 @@ from market.monitoring.app import PATHS, Monitoring  # noqa: E402
 from market.monitoring.process import IN_FLIGHT  # noqa: E402
 
 refuse_unsafe_start()
+be_impatient()
 _views = ThreadedHandler(threads=_THREADS)
 _sockets = LiveSockets()
 _monitoring = Monitoring()

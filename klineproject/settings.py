@@ -149,7 +149,7 @@ def _database(url: str) -> dict[str, Any]:
     """Django's form of a libpq address; what Django has no name for goes to the driver as it is."""
     parts = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "klineproject.postgres",
         "NAME": parts.pop("dbname", ""),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
@@ -305,11 +305,14 @@ LOGGING = {
         "repeats": {"()": "klineproject.logs.Repeats"},
         "broker away": {"()": "klineproject.logs.BrokerAwayInOneLine"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": ENV.log_format, "filters": ["repeats"]}},
+    "handlers": {
+        "nowhere": {"class": "logging.NullHandler"},
+        "console": {"class": "logging.StreamHandler", "formatter": ENV.log_format, "filters": ["repeats"]},
+    },
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
         # Whoever names a host that is not ours is told so. In the log each would be a page, as long as he likes.
-        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
         # At DEBUG it quotes handshakes with all their headers.
         "uvicorn.error": {

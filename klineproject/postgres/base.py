@@ -1,0 +1,25 @@
+"""Django's PostgreSQL, with a connection that notices a server which has gone silent."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+from django.db.backends.postgresql import base
+
+from klineproject.postgres.silence import WatchedConnection
+
+
+class _Driver:
+    """psycopg, as Django looks at it, but for the class of its connections."""
+
+    connect: Final = staticmethod(WatchedConnection.connect)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(psycopg, name)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """What a setting of the database names as its ENGINE."""
+
+    Database = _Driver()  # type: ignore[assignment]

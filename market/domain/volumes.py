@@ -22,6 +22,6 @@ def net_volumes(volume: FloatArray, taker_buy_volume: FloatArray) -> FloatArray:
         nearest: FloatArray = np.rint((2 * taker_buy_volume - volume) * _UNITS) / _UNITS
     # rint keeps the sign of a zero, which the domain's round() drops.
     nearest += 0.0
-    for row in np.flatnonzero(~(volume < _SMALL)):
+    for row in np.flatnonzero((volume >= _SMALL) & np.isfinite(volume)):
         nearest[row] = net_volume(float(volume[row]), float(taker_buy_volume[row]))
     return nearest

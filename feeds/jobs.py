@@ -36,9 +36,9 @@ class _Outcome:
 class _Progress:
     """What a run says of itself, kept until the next report."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self.steps = self.steps_done = 0
-        self.text = "begins"
+        self.text = text
 
     def units(self, units: Sequence[Unit]) -> None:
         self.steps = len(units)
@@ -55,7 +55,7 @@ async def job_run(job: Job) -> None:
     Stops when the job is withdrawn, or another worker has taken it up because this one was silent for too long. Raises
     OperationalError or InterfaceError if the database stays away; the job is then taken up again later.
     """
-    progress = _Progress()
+    progress = _Progress(job.text)
     work = asyncio.create_task(_work(job, progress), name=f"work of job {job.id}")
     reports = asyncio.create_task(_report(job, progress), name=f"reports of job {job.id}")
     try:

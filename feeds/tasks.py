@@ -101,10 +101,15 @@ def run_job() -> str:
     return f"job {job.id}, {job.get_kind_display()} {job.symbol.name}: {job.get_state_display()}"
 
 
-@shared_task(autoretry_for=_AWAY, throws=_AWAY, retry_backoff=2, max_retries=2)
+@shared_task
 def take_up_jobs() -> None:
     """Jobs whose nudge was lost, or whose worker was killed."""
-    if jobs_are_waiting():
+    try:
+        is_anything_waiting = jobs_are_waiting()
+    except (OperationalError, InterfaceError) as error:
+        logger.info("the database is away, jobs are looked for at the next turn: %s", error)
+        return
+    if is_anything_waiting:
         on_job_wished()
 
 

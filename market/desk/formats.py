@@ -52,7 +52,11 @@ _MOODS: Final = {
 
 def job_cell(job: Job) -> SafeString:
     """The state of a job as it is now. A page's script replaces it as long as the job is open."""
-    shown = format_html("{} {}", badge(job.get_state_display(), _MOODS[Job.State(job.state)]), job.get_kind_display())
+    shown = format_html(
+        '{} <span class="desk-kind">{}</span>',
+        badge(job.get_state_display(), _MOODS[Job.State(job.state)]),
+        job.get_kind_display(),
+    )
     if job.state == Job.State.RUNNING and job.steps:
         percent = job.steps_done * 1_000 // job.steps / 10
         shown = format_html("{} {}", shown, bar(percent, f"{job.get_kind_display()}: progress"))

@@ -22,7 +22,7 @@ _MOST_ASKED: Final = 200
 
 
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "symbol_link", "progress", "wished_by", "wished_at", "started_at", "ended_at")
+    list_display = ("kind", "symbol_link", "progress", "wished_by", "wished_at", "ended_at")
     list_filter = ("state", "kind", "wished_at")
     list_select_related = ("symbol",)
     search_fields = ("symbol__name", "wished_by")

@@ -49,6 +49,7 @@ class LedgerDayAdmin(ReadOnlyAdmin):
     search_fields = ("symbol__name",)
     search_help_text = "a symbol, or a part of its name"
     date_hierarchy = "day"
+    ordering = ("-day", "symbol__name")
     # A row for each symbol and day: one count for each page is enough.
     show_full_result_count = False
 

@@ -7,6 +7,7 @@ from types import ModuleType
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from canvas import outside as canvas
 from klineproject.schema import DocsView, SchemaView
@@ -16,6 +17,7 @@ from udf.urls import is_ours as is_datafeed
 
 urlpatterns = [
     path("", include("market.web.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view()),

@@ -179,8 +179,8 @@ def test_days_are_found_by_symbol_and_state(admin_client: Client) -> None:
         rows = admin_client.get(page(LedgerDay), query).context["cl"].result_list
         return [(row.symbol.name, row.state) for row in rows]
 
-    assert found() == [("BTCUSDT", "archive"), ("ETHUSDT", "archive"), ("ETHUSDT", "partial")]
-    assert found(q="ETH") == [("ETHUSDT", "archive"), ("ETHUSDT", "partial")]
+    assert found() == [("ETHUSDT", "partial"), ("BTCUSDT", "archive"), ("ETHUSDT", "archive")], "the newest day first"
+    assert found(q="ETH") == [("ETHUSDT", "partial"), ("ETHUSDT", "archive")]
     assert found(state__exact="partial") == [("ETHUSDT", "partial")]
 
 

@@ -142,6 +142,11 @@ def test_the_overview_says_how_things_are(admin_client: Client, settings: Settin
     assert "<title>Overview | klineproject</title>" in text
 
 
+def test_the_admin_is_found_without_its_last_slash(client: Client) -> None:
+    response = client.get("/admin")
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
 def test_the_overview_is_for_those_who_may_look_at_symbols(client: Client, db: None) -> None:
     client.force_login(User.objects.create_user("somebody", is_staff=True))
     assert "desk-tile" not in client.get(reverse("admin:index")).text

@@ -49,6 +49,25 @@ def test_the_newest_bar_shows_in_the_legend_and_the_title(visitor: Visitor) -> N
     visitor.sees(agree)
 
 
+def test_the_legend_shows_the_bar_under_the_crosshair(visitor: Visitor) -> None:
+    visitor.open("BTCUSDT", "1h")
+    newest = visitor.text("[data-field=volume]")
+    bar = visitor.ask(
+        """() => {
+          const bar = page.feed.bars.at(-20);
+          const [{ x }] = page.chart.convertToPixel([{ timestamp: bar.timestamp }], { paneId: "candle_pane" });
+          return { x, open: bar.open, close: bar.close };
+        }"""
+    )
+    left = visitor.ask("() => document.querySelector('#chart').getBoundingClientRect().left")
+    visitor.page.mouse.move(left + bar["x"], 300)
+    visitor.sees(lambda: visitor.text("[data-field=open]") == f"{bar['open']:,.1f}")
+    assert visitor.text("[data-field=close]") == f"{bar['close']:,.1f}"
+    assert visitor.text("[data-field=volume]") != newest
+    visitor.page.mouse.move(5, 5)
+    visitor.sees(lambda: visitor.text("[data-field=close]") == visitor.text("#price"))
+
+
 @pytest.mark.parametrize("interval", ["5m", "1d", "1M"])
 def test_another_timeframe_shows_what_the_server_has(visitor: Visitor, stack: ChartStack, interval: str) -> None:
     visitor.open()

@@ -142,8 +142,9 @@ function styles() {
           ],
         },
       },
-      // The legend is text of the page: it can be selected, read aloud, and fits on a telephone.
-      tooltip: { showRule: "none" },
+      // The legend is text of the page: it can be selected, read aloud, and fits on a telephone, where it has two
+      // lines. What the averages say stands below it.
+      tooltip: { showRule: "none", offsetTop: innerWidth < 760 ? 44 : 26 },
     },
     indicator: {
       bars: [{ ...changing, upColor: colour("up-bar"), downColor: colour("down-bar") }],

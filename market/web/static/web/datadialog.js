@@ -13,7 +13,7 @@ const STATES = [
   { name: "live", title: "from the stream" },
   { name: "conflict", title: "sources differed" },
   { name: "empty", title: "no source has them" },
-  { name: "partial", title: "in part (today is one)" },
+  { name: "partial", title: "in part (today among them)" },
   { name: "missing", title: "missing" },
 ];
 

@@ -24,8 +24,8 @@ export class Legend {
   /** @type {Record<string, HTMLElement>} */
   #values = {};
   #isDue = false;
-  /** @type {Bar | null} */
-  #pointed = null;
+  /** Where the crosshair is, in pixels from the left edge; null: nowhere. @type {number | null} */
+  #x = null;
 
   /** @param {Feed} feed */
   constructor(feed) {
@@ -36,10 +36,25 @@ export class Legend {
       this.#values[key] = value;
       list.append(make("div", {}, make("dt", { title: name }, make("abbr", { title: name }, title)), value));
     }
-    feed.chart.subscribeAction("onCrosshairChange", (/** @type {any} */ crosshair) => {
-      this.#pointed = crosshair?.kLineData ?? null;
+    feed.chart.subscribeAction("onCrosshairChange", (crosshair) => {
+      this.#x = /** @type {import("klinecharts").Crosshair | undefined} */ (crosshair)?.x ?? null;
       this.refresh();
     });
+    // The library does not tell when the crosshair goes.
+    byId("chart").addEventListener("pointerleave", () => {
+      this.#x = null;
+      this.refresh();
+    });
+  }
+
+  /** The bar under the crosshair; where there is none, or no crosshair, the newest. @returns {Bar | undefined} */
+  get #bar() {
+    const { bars, chart } = this.feed;
+    if (this.#x === null) return bars.at(-1);
+    const [{ dataIndex = -1 }] = /** @type {Partial<import("klinecharts").Point>[]} */ (
+      chart.convertFromPixel([{ x: this.#x }], { paneId: "candle_pane" })
+    );
+    return bars[dataIndex] ?? bars.at(-1);
   }
 
   /** Show what has changed, with the next frame. */
@@ -53,9 +68,7 @@ export class Legend {
   }
 
   #show() {
-    const newest = this.feed.bars.at(-1);
-    // The one under the crosshair may be the newest, which grows.
-    const bar = this.#pointed !== null && this.#pointed.timestamp !== newest?.timestamp ? this.#pointed : newest;
+    const bar = this.#bar;
     byId("legend-values").hidden = bar === undefined;
     if (bar === undefined) return;
     const precision = this.feed.chart.getSymbol()?.pricePrecision ?? 2;

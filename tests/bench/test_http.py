@@ -126,9 +126,7 @@ class Figures:
 @pytest.fixture(scope="module")
 def history() -> Iterator[None]:
     """Five symbols and every minute of the months. The values are of one formula: here they are only read."""
-    first = Month.of(END - 1)
-    for _ in range(MONTHS - 1):
-        first = first.previous()
+    first = Month.of(Interval.MN1.back(END - 1, MONTHS - 1))
     with scratch_database("bench_http"):
         for name in SYMBOLS:
             symbol = Symbol.objects.create(name=name, is_tracked=True)

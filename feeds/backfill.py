@@ -189,7 +189,7 @@ class Backfill:
         except (_StepFailed, *PASSING):
             raise
         except Exception as error:
-            # One symbol's trouble, as a bar that somebody's hand has put in the way, must not end the run of all.
+            # One symbol's trouble, as a row that the database refuses, must not end the run of all.
             logger.exception("%s %s: %s failed", name, unit.month, step)
             raise _StepFailed(f"{type(error).__name__}: {error}") from error
         self._on_progress(self.totals)

@@ -111,7 +111,7 @@ async def _unavailable(done: Confirmed) -> AsyncIterator[None]:
     except PASSING:
         raise
     except Exception:
-        # A bar that somebody's hand has put in the way of one day is no reason to leave all others unconfirmed.
+        # A row of one day that the database refuses is no reason to leave all others unconfirmed.
         logger.exception("one file cannot be stored; the others can")
         done.failed += 1
 

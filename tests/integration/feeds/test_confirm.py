@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asgiref.sync import async_to_sync
+from django.db import connection
 
 from feeds.binance.endpoints import daily_path
 from feeds.confirm import Confirmed, covered_by, history_confirm
@@ -90,10 +91,16 @@ def test_only_one_worker_confirms_at_a_time(loader: Loader, exchange: FakeExchan
 
 
 def test_a_day_that_cannot_be_stored_does_not_keep_the_others(loader: Loader, exchange: FakeExchange) -> None:
-    """A bar by somebody's hand, of a day whose minutes were deleted by hand."""
+    """The database refuses the day's bar, after the day was deleted by hand."""
     store_by(Source.REST, exchange, days("2024-04-08", "2024-04-09"))
     assert query("DELETE FROM candle_1m WHERE time >= '2024-04-08+00' AND time < '2024-04-09+00' RETURNING 1")
-    assert confirm() == Confirmed(days=1, failed=1)
+    assert query("DELETE FROM candle_1d WHERE time = '2024-04-08+00' RETURNING 1")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE candle_1d ADD CONSTRAINT not_the_eighth CHECK (time <> '2024-04-08+00')")
+        try:
+            assert confirm() == Confirmed(days=1, failed=1)
+        finally:
+            cursor.execute("ALTER TABLE candle_1d DROP CONSTRAINT not_the_eighth")
     assert entry_of(BTC, "2024-04-09").state == "archive"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from feeds.fakebinance.listings import CATALOGUE, Listing
@@ -194,10 +196,24 @@ def test_a_symbol_that_was_just_delisted_is_not_settled_before_its_last_files_ar
     assert (entry.state, entry.is_settled) == ("missing", False)
 
 
-def test_one_month_that_cannot_be_stored_does_not_keep_the_others(loader: Loader) -> None:
-    """A bar by somebody's hand, where no minute is, meets the bar that February's minutes bring."""
+def test_a_bar_by_somebodys_hand_gives_way_to_the_minutes(loader: Loader) -> None:
     # BTCUSDT is the only symbol that there is.
     query("INSERT INTO candle_1d SELECT '2024-02-03+00', 1, 1, 1, 1, 1, 1, 1, 1, id, 1 FROM market_symbol RETURNING 1")
+    assert loader.load(FEBRUARY, BTC).failed == 0
+    loader.assert_truth(FEBRUARY, BTC)
+
+
+@pytest.fixture
+def _no_third_of_february() -> Iterator[None]:
+    """The database refuses the day's bar."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE candle_1d ADD CONSTRAINT no_third CHECK (time <> '2024-02-03+00')")
+        yield
+        cursor.execute("ALTER TABLE candle_1d DROP CONSTRAINT no_third")
+
+
+@pytest.mark.usefixtures("_no_third_of_february")
+def test_one_month_that_cannot_be_stored_does_not_keep_the_others(loader: Loader) -> None:
     done = loader.load(TimeWindow(FEBRUARY.start, month("2024-03").end), BTC)
     assert done.failed == 1
     assert "IntegrityError" in done.errors[0]

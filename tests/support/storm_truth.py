@@ -4,37 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import psycopg
 
-from feeds.fakebinance.server import FakeExchange
+from feeds.fakebinance.bars import Bars
 from market.domain.window import MINUTE_MS, TimeWindow
 from tests.support.eventually import eventually
 from tests.support.oracle import Row, bucket_starts, expected_rows
 from tests.support.storm_clients import Follower, Series
 
 
+class Clock(Protocol):
+    def now(self) -> int: ...
+
+
+class Exchange(Protocol):
+    """What is needed of a double, here or in a process of its own."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def published(self, symbol: str, window: TimeWindow) -> Bars: ...
+
+
 class Truth:
     """The exchange's past up to now. `first` is the first minute (open time, ms) that clients follow."""
 
-    def __init__(self, exchange: FakeExchange, ask: Callable[[str], list[tuple[Any, ...]]]) -> None:
-        """`ask` runs one statement on the database that is to be whole."""
-        self.first = 0
+    def __init__(
+        self, exchange: Exchange, ask: Callable[[str], list[tuple[Any, ...]]], *, first: int = 0, start: int = 0
+    ) -> None:
+        """`ask` runs one statement on the database that is to be whole. What was before `start` (ms; the start of a
+        bar of every timeframe that is asked about) is none of its business."""
+        self.first = first
+        self._start = start
         self._exchange = exchange
         self._ask = ask
 
     @property
     def life(self) -> TimeWindow:
         """Everything up to now."""
-        return TimeWindow(0, self._exchange.clock.now())
+        return TimeWindow(self._start, self._exchange.clock.now())
 
     def missing(self, symbols: Sequence[str]) -> dict[str, int]:
         """How many closed minutes of each symbol are not in the database."""
         stored = dict(
             self._ask(
-                "SELECT name, count(*) FROM candle_1m JOIN market_symbol ON market_symbol.id = symbol_id GROUP BY name"
+                "SELECT name, count(*) FROM candle_1m JOIN market_symbol ON market_symbol.id = symbol_id"  # noqa: S608
+                f" WHERE time >= to_timestamp({self._start / 1_000}) GROUP BY name"
             )
         )
         counts = {name: len(self._exchange.published(name, self.life)) - stored.get(name, 0) for name in symbols}

@@ -1,0 +1,301 @@
+"""The demo left alone for a while, in weather of all kinds: what `make demo` starts, faults of its exchange at random,
+somebody who looks at it all the time, a probe each second.
+
+SOAK_MINUTES (2) says how long the weather lasts, SOAK_SEED repeats one. From ten minutes on history begins where the
+demo's own does; a shorter soak would be over before that is loaded, and takes the newest months.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import psycopg
+import pytest
+from django.conf import settings
+
+from market.domain.window import DAY_MS, MINUTE_MS, Month, TimeWindow, day_of, day_start
+from tests.bench.double import DoubleProcess
+from tests.bench.soak_memory import Memory
+from tests.bench.soak_readiness import GRACE_S, Readiness
+from tests.bench.soak_user import PATIENCE_S, User
+from tests.bench.soak_weather import Weather
+from tests.bench.tables import show, verdict
+from tests.support.demo import Demo, running_demo
+from tests.support.eventually import eventually
+from tests.support.oracle import HOUR, assert_equals_truth
+from tests.support.storm_clients import Follower, stopping
+from tests.support.storm_truth import Truth
+
+MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "2"))
+SEED: Final = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1_000_000))
+SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+GUEST: Final = "XRPUSDT"
+_LONG: Final = 10.0
+# Of the soak: when the guest comes, goes and comes back. In the end it stays, and is to be whole.
+_VISITS: Final = (0.1, 0.35, 0.5, 0.65, 0.8)
+# What a process may grow by from the first sixth of its time to the last. 20 MiB in half an hour would be 1 GiB in a
+# day, which nobody would overlook; a tenth of a small process is less than allocators move about, so 5 MiB are free.
+_GROWTH_MIB: Final = 20.0
+_GROWTH: Final = 0.10
+_FREE_MIB: Final = 5.0
+# A probe is answered within 2 s whatever hangs, says the product.
+_PROBE_S: Final = 2.0
+_ERROR: Final = re.compile(r" (?:ERROR|CRITICAL) |Traceback \(most recent call last\)")
+_DATABASE_ERROR: Final = re.compile(r" (?:ERROR|FATAL|PANIC): ")
+
+pytestmark = pytest.mark.timeout(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A line of the table; `trouble` tells more of one that is not met."""
+
+    name: str
+    value: str
+    bound: str = ""
+    is_met: bool = True
+    trouble: str = ""
+
+    def cells(self) -> tuple[str, str, str, str]:
+        return self.name, self.value, self.bound, verdict(met=self.is_met) if self.bound else ""
+
+
+class Soak:
+    """The demo, its exchange, and whoever watches them."""
+
+    def __init__(self, demo: Demo, start: int) -> None:
+        """`start`: where history begins (ms)."""
+        self.demo = demo
+        self.exchange = DoubleProcess(demo.exchange_url)
+        self.start = start
+        self.user = User(demo.url, SYMBOLS)
+        self.readiness = Readiness(demo.url, demo.services)
+        self.memory = Memory(demo)
+        self.weather = Weather(self.exchange, SEED, MINUTES * 60)
+        # Since yesterday's midnight: what the clients see are bars of an hour at most.
+        midnight = time.time_ns() // 1_000_000 // DAY_MS * DAY_MS
+        self.recent = Truth(self.exchange, self.ask, start=midnight - DAY_MS)
+        self.followers: list[Follower] = []
+        self.began = 0.0
+        self.loaded_s: float | None = None
+        self.visits = 0
+        # What came before is the making of the database.
+        self._database_said = len(self._database_log())
+        self.refused: list[str] = []
+
+    def ask(self, statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.demo.services.database_url, autocommit=True) as connection:
+            return connection.execute(statement.encode(), parameters).fetchall()
+
+    def run(self, stack: ExitStack) -> None:
+        """From the first answer to the end of the weather."""
+        eventually(self._is_up, within=120, every=0.2)
+        for watcher in (self.memory, self.user):
+            watcher.begin()
+            stack.callback(watcher.end)
+        self.readiness.begin(*SYMBOLS)
+        stack.callback(self.readiness.end)
+        self.began = time.monotonic()
+        self.weather.begin()
+        stack.callback(self.weather.end)
+        # Who asks for what was before gets what is stored of it.
+        now = self.exchange.clock.now()
+        Truth(self.exchange, self.ask, start=now // HOUR * HOUR - HOUR).wait_until_stored(SYMBOLS, within=300)
+        self.recent.first = now // MINUTE_MS * MINUTE_MS
+        self.followers = [
+            Follower("steady", self.demo.web_port, SYMBOLS, ("1m", "5m", "1h"), since=self.recent.since),
+            Follower(
+                "restless", self.demo.web_port, SYMBOLS, ("1m", "5m"), since=self.recent.since, leaves_every_s=20.0
+            ),
+        ]
+        stack.enter_context(stopping(self.followers))
+        self._wait_with_visits()
+
+    def settle_down(self) -> None:
+        """The weather is over: what is under way arrives, and the exchange stands still."""
+        eventually(self._is_loaded, within=600, every=1.0)
+        self.exchange.clock.stop()
+        self.recent.wait_until_stored((*SYMBOLS, GUEST), within=400)
+        for follower in self.followers:
+            self.recent.wait_until_sent(follower, within=60)
+
+    def _database_log(self) -> list[str]:
+        return self.demo.instance.postgres.log.read_text(errors="replace").splitlines()
+
+    def _is_up(self) -> bool:
+        assert self.demo.process.poll() is None, self.demo.log.read_text()
+        try:
+            return bool(self.demo.get("/api/status")["active_symbols"] == sorted(SYMBOLS))
+        except httpx.TransportError as error:
+            raise AssertionError(f"the web server does not answer: {error}") from error
+
+    def _wait_with_visits(self) -> None:
+        visits = [self.began + part * MINUTES * 60 for part in _VISITS]
+        while time.monotonic() < self.began + MINUTES * 60:
+            assert self.demo.process.poll() is None, self.demo.log.read_text()[-5_000:]
+            if self.visits < len(visits) and time.monotonic() >= visits[self.visits]:
+                self._visit()
+            if self.loaded_s is None and self._is_loaded():
+                self.loaded_s = time.monotonic() - self.began
+            time.sleep(1.0)
+
+    def _visit(self) -> None:
+        """The guest comes, or goes."""
+        is_coming = self.visits % 2 == 0
+        self.visits += 1
+        if is_coming:
+            reply = httpx.post(f"{self.demo.url}/api/symbols", json={"symbol": GUEST}, timeout=PATIENCE_S)
+            self.readiness.track(GUEST)
+        else:
+            self.readiness.untrack(GUEST)
+            reply = httpx.delete(f"{self.demo.url}/api/symbols/{GUEST}", timeout=PATIENCE_S)
+        if not reply.is_success:
+            self.refused.append(f"{reply.request.method} {GUEST}: {reply.status_code} {reply.text}")
+
+    def _is_loaded(self) -> bool:
+        """Whether every day of every symbol is done, but for today, which never is."""
+        return all(entry["days_wanted"] - entry["days_done"] <= 1 for entry in self.demo.history().values())
+
+    # What it came to
+
+    def figures(self) -> Iterator[Figure]:
+        yield Figure("weather, minutes", f"{MINUTES:g}")
+        spells = f"{self.weather.spells}: {self.weather.struck.total()} / {len(self.weather.struck)}"
+        yield Figure("spells: faults that struck / of how many kinds", spells, "> 0", bool(self.weather.struck))
+        yield Figure("spells without any data of the stream", f"{self.weather.blackouts}")
+        yield Figure("history loaded after, s", "not yet" if self.loaded_s is None else f"{self.loaded_s:.0f}")
+        yield from self._user_figures()
+        yield from self._readiness_figures()
+        for follower in self.followers:
+            yield self._follower_figure(follower)
+        yield from self._memory_figures()
+        yield from self._data_figures()
+        yield from self._log_figures()
+
+    def _user_figures(self) -> Iterator[Figure]:
+        complaints = self.user.complaints + self.refused
+        count = sum(map(len, self.user.latencies.values()))
+        yield Figure("requests of the user", f"{count:,}")
+        yield Figure("answers that no user should get", f"{len(complaints)}", "0", not complaints, _few(complaints))
+        for name, latencies in self.user.latencies.items():
+            yield Figure(f"GET {name}, p50 / p99 / longest ms", _milliseconds(latencies))
+
+    def _readiness_figures(self) -> Iterator[Figure]:
+        probe = self.readiness
+        yield Figure("probes of /readyz, of which 503", f"{probe.probes:,} / {probe.not_ready:,}")
+        yield Figure("probes without an answer", f"{len(probe.away)}", "0", not probe.away, _few(probe.away))
+        for name, stretch in (
+            ("stale called fresh, longest s", probe.praise),
+            ("fresh called stale, longest s", probe.blame),
+            ("wrong status, longest s", probe.wrong_status),
+        ):
+            is_met = stretch.longest_s <= GRACE_S
+            yield Figure(name, f"{stretch.longest_s:.1f}", f"<= {GRACE_S:.0f}", is_met, stretch.what)
+        p99 = float(np.percentile(probe.latencies, 99))
+        yield Figure("/healthz and /readyz, p50 / p99 / longest ms", _milliseconds(probe.latencies),
+                     f"p99 < {_PROBE_S * 1_000:.0f}", p99 < _PROBE_S)  # fmt: skip
+
+    def _follower_figure(self, follower: Follower) -> Figure:
+        """Each closed bar once, in order, with the exchange's values."""
+        mistakes = list(follower.mistakes)
+        bars = 0
+        for symbol in follower.symbols:
+            for interval in follower.intervals:
+                expected = self.recent.expected((symbol, interval))
+                bars += len(expected)
+                if follower.closed[symbol, interval] != expected:
+                    got = follower.times((symbol, interval))
+                    mistakes.append(f"{symbol} {interval}: {got} for {[bar['timestamp'] for bar in expected]}")
+        if follower.name == "steady" and follower.connects > 1:
+            mistakes.append(f"was thrown out {follower.connects - 1} times")
+        name = f"{follower.name} client: {bars} closed bars, {follower.connects} connects; mistakes"
+        return Figure(name, f"{len(mistakes)}", "0", not mistakes and bars > 0, _few(mistakes))
+
+    def _memory_figures(self) -> Iterator[Figure]:
+        # Warm: history is loaded, caches have seen a while of everything; at the latest when half the time is over.
+        warm = self.began + min(max(self.loaded_s or 0.0, MINUTES * 60 * 0.25), MINUTES * 60 * 0.5)
+        for growth in self.memory.growth(warm):
+            is_met = growth.mib < _GROWTH_MIB and (growth.share < _GROWTH or growth.mib < _FREE_MIB)
+            yield Figure(
+                f"{growth.name}, MiB first / last / peak",
+                f"{growth.first:.0f} / {growth.last:.0f} / {growth.peak:.0f} ({growth.mib:+.1f})",
+                f"< +{_GROWTH_MIB:.0f}, {_GROWTH:.0%}",
+                is_met,
+                f"{growth.share:+.0%} in {growth.looks} looks",
+            )
+        yield Figure("processes that came and went, largest MiB", "{} / {:.0f}".format(*self.memory.passing(warm)))
+
+    def _data_figures(self) -> Iterator[Figure]:
+        window = TimeWindow(self.start, self.exchange.clock.now())
+        try:
+            assert_equals_truth(self.exchange, (*SYMBOLS, GUEST), window, self.ask)
+            trouble = ""
+        except AssertionError as error:
+            trouble = str(error)
+        ((count,),) = self.ask("SELECT count(*) FROM candle_1m")
+        yield Figure(f"{count:,} minutes, rollups, ledger", "differ" if trouble else "equal", "equal", not trouble,
+                     trouble)  # fmt: skip
+        ((conflicts,),) = self.ask("SELECT coalesce(sum(conflict_rows), 0) FROM market_ledgerday")
+        yield Figure("minutes that sources disagree about", f"{conflicts}", "0", conflicts == 0)
+        verified = self.demo.manage("verify")
+        yield Figure("manage.py verify, exit code", f"{verified.returncode}", "0", verified.returncode == 0,
+                     verified.stdout[-2_000:])  # fmt: skip
+
+    def _log_figures(self) -> Iterator[Figure]:
+        for name, lines, pattern in (
+            ("the demo's processes", self.demo.log.read_text(errors="replace").splitlines(), _ERROR),
+            ("PostgreSQL", self._database_log()[self._database_said :], _DATABASE_ERROR),
+        ):
+            errors = [line for line in lines if pattern.search(line)]
+            yield Figure(f"errors among {len(lines):,} lines of {name}", f"{len(errors)}", "0", not errors,
+                         _few(errors))  # fmt: skip
+
+
+def _few(texts: list[str]) -> str:
+    return "\n    ".join(texts[:5])
+
+
+def _milliseconds(latencies: list[float]) -> str:
+    return " / ".join(f"{value * 1_000:.0f}" for value in (*np.percentile(latencies, [50, 99]), max(latencies)))
+
+
+def _history_start() -> dt.date:
+    if MINUTES >= _LONG:
+        first: dt.date = settings.DATA_START
+        return first
+    this = Month.of(dt.datetime.now(dt.UTC).date())
+    return day_of(this.previous().previous().window.start)
+
+
+@contextmanager
+def _soaking(folder: Path) -> Iterator[Soak]:
+    first = _history_start()
+    with running_demo(folder, TRACKED_SYMBOL=",".join(SYMBOLS), DATA_START=str(first)) as demo:
+        yield Soak(demo, day_start(first))
+
+
+def test_the_demo_left_alone(tmp_path: Path) -> None:
+    print(f"\nSOAK_SEED={SEED} SOAK_MINUTES={MINUTES:g}")
+    with _soaking(tmp_path) as soak:
+        with ExitStack() as stack:
+            soak.run(stack)
+            soak.weather.end()
+            soak.settle_down()
+        figures = list(soak.figures())
+        soak.demo.stop()
+    show(f"The demo, {MINUTES:g} minutes in weather {SEED}", ("", "figure", "bound", ""), [f.cells() for f in figures])
+    unmet = [figure for figure in figures if not figure.is_met]
+    for figure in unmet:
+        print(f"{figure.name}: {figure.value}, expected {figure.bound}\n    {figure.trouble}")
+    assert not unmet

@@ -8,10 +8,12 @@ from typing import Any, Final, TypeVar
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from klineproject.environment import BASE_DIR
 from tests.support.eventually import eventually
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
+_AXE: Final = BASE_DIR / "node_modules/axe-core/axe.min.js"
 # Two clicks within half a second are a double click to the chart library.
 _CLICK_APART_MS: Final = 550
 
@@ -96,6 +98,16 @@ class Visitor:
 
     def until_saved(self) -> None:
         self.sees(lambda: self.text("#save-state") == "saved ✓")
+
+    def barriers(self) -> list[Any]:
+        """What axe-core finds serious or critical on the page as it is: what it is called, and where."""
+        self.ask(_AXE.read_text() + "; 0")
+        result = self.ask("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+        return [
+            (finding["id"], finding["help"], [node["html"] for node in finding["nodes"]])
+            for finding in result
+            if finding["impact"] in {"serious", "critical"}
+        ]
 
     def leave(self) -> None:
         self.page.context.close()

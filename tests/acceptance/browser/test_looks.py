@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.conf import settings
 
 from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.timeout(240)
-
-_AXE = Path(settings.BASE_DIR) / "node_modules/axe-core/axe.min.js"
-
-
-def findings(visitor: Visitor) -> list[Any]:
-    """What axe-core finds serious or critical on the page as it is."""
-    visitor.ask(_AXE.read_text() + "; 0")
-    result = visitor.ask("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
-    return [
-        (finding["id"], finding["help"], [node["html"] for node in finding["nodes"]])
-        for finding in result
-        if finding["impact"] in {"serious", "critical"}
-    ]
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -34,15 +19,15 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Visitor], pictures: Path
     visitor.until("() => page.watch.quotes.size >= 2 && document.querySelectorAll('#watch-list li').length >= 2")
     assert visitor.ask("() => document.documentElement.dataset.theme") == theme
     visitor.page.screenshot(path=pictures / f"{theme}.png")
-    assert findings(visitor) == []
+    assert visitor.barriers() == []
     visitor.press("Data and symbols")
-    assert findings(visitor) == []
+    assert visitor.barriers() == []
     visitor.page.keyboard.press("Escape")
     visitor.page.keyboard.press("/")
-    assert findings(visitor) == []
+    assert visitor.barriers() == []
     visitor.page.keyboard.press("Escape")
     visitor.page.click("#canvas-button")
-    assert findings(visitor) == []
+    assert visitor.barriers() == []
     print(f"pictures in {pictures}")
 
 
@@ -58,7 +43,7 @@ def test_a_telephone_shows_the_chart_and_every_button(
     visitor.page.screenshot(path=pictures / f"{theme}-telephone.png")
     for name in ("Brush", "Delete all drawings", "Full screen", "Data and symbols", "Watch list"):
         visitor.page.get_by_role("button", name=name, exact=True).first.tap(trial=True)
-    assert findings(visitor) == []
+    assert visitor.barriers() == []
 
 
 def test_the_chosen_theme_is_remembered_and_wins_over_the_system(visit: Callable[..., Visitor]) -> None:

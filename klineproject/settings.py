@@ -217,9 +217,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "datafeed (UDF)", "description": "TradingView's datafeed protocol; `datafeedUrl` is this server."},
         {"name": "canvases", "description": "Saved drawings, by symbol and name."},
         {"name": "TradingView storage", "description": "`charts_storage_url` is this server, version `1.1`."},
+        {"name": "probes", "description": "For whoever keeps the process running. They answer without the database."},
     ],
-    # The datafeed's views are none of the REST framework's.
-    "PREPROCESSING_HOOKS": ["udf.schema.add_datafeed"],
+    # Neither the datafeed's views nor the probes are the REST framework's.
+    "PREPROCESSING_HOOKS": ["udf.schema.add_datafeed", "market.monitoring.schema.add_monitoring"],
     # Lists of words stay where they are used: the names that would be made up for them say less.
     "POSTPROCESSING_HOOKS": [],
     "SERVE_INCLUDE_SCHEMA": False,

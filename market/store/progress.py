@@ -11,9 +11,9 @@ from django.db import connection
 
 from market.domain.source import DayState
 
-# Unique index (symbol_id, day): one range of it for each symbol. OFFSET 0 keeps the planner to that: with the statistics
-# of a table that was filled a moment ago it would read all of it for the last week of each symbol. A day that is not
-# over lacks minutes that are still to come, so it is no gap.
+# Unique index (symbol_id, day): one range of it for each symbol. OFFSET 0 keeps the planner to that: with the
+# statistics of a table that was filled a moment ago it would read all of it for the last week of each symbol. A day
+# that is not over lacks minutes that are still to come, so it is no gap.
 SUM_DAYS: Final = """
     SELECT symbol_id, sum(stored), sum(conflict_rows), min(day), max(day),
            count(*) FILTER (WHERE is_settled OR stored >= expected),

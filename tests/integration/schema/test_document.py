@@ -23,7 +23,7 @@ from market.monitoring.app import PATHS
 # Pages for people, and views that answer whatever has no address.
 _NOT_TOLD: Final = {"DocsView", "NothingHereView"}
 _PAGES: Final = "market.web."
-_NOT_OURS: Final = ("admin/", "static/")
+_NOT_OURS: Final = ("admin", "static/")
 
 
 @pytest.fixture

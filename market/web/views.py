@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponseBase
+from django.templatetags.static import static
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView, TemplateView
 
 # Everything from this server, nothing inline: a text of somebody else's (a canvas, a name) that ended up in a page as
 # markup would still not run. Screenshots are made as data and blob addresses.
@@ -48,3 +49,10 @@ class DataView(PageView):
     """What is stored of a symbol, as a calendar: `?symbol=BTCUSDT`."""
 
     template_name = "web/data.html"
+
+
+class IconView(RedirectView):
+    """The icon, for pages that name none: the admin's, and a browser that asks for the address of old."""
+
+    def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
+        return static("web/icon.svg")

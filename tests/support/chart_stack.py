@@ -23,9 +23,10 @@ HISTORY_DAYS: Final = 3
 class ChartStack:
     """What runs, and the web server's address, which it keeps when it is started again."""
 
-    def __init__(self, exchange: FakeExchange, processes: Processes) -> None:
-        self.exchange = exchange
+    def __init__(self, folder: Path, environ: dict[str, str], processes: Processes) -> None:
         self.processes = processes
+        self._folder = folder
+        self.environ = environ
         self.port = _free_port()
         self._web: Process | None = None
 
@@ -33,9 +34,23 @@ class ChartStack:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @contextlib.contextmanager
+    def web_with(self, **environ: str) -> Iterator[str]:
+        """Another web server of the same product, with other settings; its address."""
+        folder = self._folder / "other"
+        folder.mkdir(exist_ok=True)
+        others = Processes(folder, {**self.environ, **environ})
+        port = _free_port()
+        with others.cleaning_up():
+            others.start("web", "--port", str(port))
+            url = f"http://127.0.0.1:{port}"
+            eventually(lambda: _answers(f"{url}/api/session"), within=60, every=0.1)
+            yield url
+            assert others.complaints() == {}
+
     def start_web(self) -> None:
         self._web = self.processes.start("web", "--port", str(self.port))
-        eventually(self._is_served, within=60, every=0.1)
+        eventually(lambda: _answers(f"{self.url}/api/status"), within=60, every=0.1)
 
     def stop_web(self) -> None:
         assert self._web is not None
@@ -51,11 +66,6 @@ class ChartStack:
         """How many days of a tracked symbol are complete; -1 where it is not tracked."""
         done = {entry["symbol"]: entry["days_done"] for entry in self.get("/api/status")["history"]}
         return int(done.get(symbol, -1))
-
-    def _is_served(self) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/api/status", timeout=10).status_code == 200
-        return False
 
 
 @contextlib.contextmanager
@@ -80,7 +90,7 @@ def chart_stack(folder: Path, *, symbols: Sequence[str], tracked: Sequence[str])
         processes = Processes(folder, environ)
         with processes.cleaning_up():
             processes.manage("migrate", "--verbosity", "0")
-            stack = ChartStack(exchange, processes)
+            stack = ChartStack(folder, environ, processes)
             processes.start("worker")
             processes.start("beat")
             stack.start_web()
@@ -97,3 +107,9 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url, timeout=10).status_code == 200
+    return False

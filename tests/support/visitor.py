@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from klineproject.environment import BASE_DIR
 from tests.support.eventually import eventually
@@ -54,7 +54,17 @@ class Visitor:
 
     def until(self, script: str, *, within: float = 15.0) -> None:
         """Wait until it gives something true; until the page is there to ask, it does not."""
-        eventually(lambda: bool(self.ask(f"() => 'page' in globalThis && ({script})()")), within=within, every=0.05)
+
+        def is_so() -> bool:
+            try:
+                return bool(self.ask(f"() => 'page' in globalThis && ({script})()"))
+            except Error as error:
+                # Asked in the moment in which one page makes way for another.
+                if "Execution context was destroyed" not in str(error):
+                    raise
+                return False
+
+        eventually(is_so, within=within, every=0.05)
 
     def sees(self, condition: Callable[[], T], *, within: float = 15.0) -> T:
         return eventually(condition, within=within, every=0.05)

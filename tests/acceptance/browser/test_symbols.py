@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.support.chart_stack import HISTORY_DAYS, ChartStack
@@ -87,20 +85,3 @@ def test_bars_that_cannot_be_had_are_asked_for_again(visitor: Visitor) -> None:
     visitor.page.unroute("**/api/klines/**")
     visitor.press("Try now")
     visitor.until_shown("BTCUSDT", "1m")
-
-
-def test_who_may_not_write_can_look_and_is_told_where_to_log_in(visit: Callable[..., Visitor]) -> None:
-    visitor = visit()
-    session = {"access": "token", "user": None, "may_write": False, "reads_need_token": False}
-    visitor.page.route(
-        "**/api/session", lambda route: route.fulfill(json={"success": True, "data": session, "error": None})
-    )
-    visitor.open()
-    link = visitor.page.get_by_role("link", name="Log in to change things")
-    visitor.sees(link.is_visible)
-    assert link.get_attribute("href") == "/admin/login/?next=%2F"
-    assert visitor.page.get_by_role("button", name="Trend line").is_disabled()
-    assert not visitor.page.is_visible("#canvas-button")
-    visitor.press("Data and symbols")
-    assert not visitor.page.is_visible("#data-form")
-    assert visitor.page.get_by_role("button", name="Stop tracking BTCUSDT").count() == 0

@@ -98,3 +98,9 @@ def test_the_lock_file_names_no_host() -> None:
 
 def test_the_pages_take_no_posts(client: Client) -> None:
     assert client.post("/").status_code == 405
+
+
+def test_a_browser_that_looks_for_an_icon_finds_ours(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+    assert answer.status_code == 302
+    assert finders.find(answer["Location"].removeprefix("/static/"))

@@ -18,7 +18,7 @@ import { priceText } from "./numbers.js";
 import { recall, remember } from "./preferences.js";
 import { percent } from "./progress.js";
 import { Search } from "./search.js";
-import { readSession } from "./session.js";
+import { loginAddress, readSession } from "./session.js";
 import { PushSocket } from "./socket.js";
 import { StatusLine } from "./statusline.js";
 import { Toolbar } from "./toolbar.js";
@@ -150,7 +150,7 @@ export class Page {
     this.session = session;
     const mayWrite = session.may_write;
     byId("log-in").hidden = mayWrite;
-    byId("log-in").setAttribute("href", `/admin/login/?${new URLSearchParams({ next: "/" })}`);
+    byId("log-in").setAttribute("href", loginAddress());
     this.data.mayWrite = mayWrite;
     this.board.isReadOnly = !mayWrite;
     // Where a login is needed to write, drawings are their owner's alone.

@@ -21,6 +21,9 @@ const RELOAD_EVERY_MS = 2_000;
 /** While the socket is away. */
 const POLL_EVERY_MS = 5_000;
 
+/** Answers that are the same however often one asks. @type {Record<number, FeedState["state"]>} */
+const FINAL = { 401: "refused", 403: "refused", 404: "unknown" };
+
 /**
  * @typedef {import("./api.js").Bar} Bar
  * @typedef {import("./intervals.js").Interval} Interval
@@ -28,7 +31,7 @@ const POLL_EVERY_MS = 5_000;
  *
  * What can be said of the series that is shown. `problem` of a load is there while it is tried again.
  * @typedef {object} FeedState
- * @property {"loading" | "ready" | "empty" | "failed" | "unknown"} state
+ * @property {"loading" | "ready" | "empty" | "failed" | "unknown" | "refused"} state  "refused": to whom is not logged in
  * @property {string} [problem]
  * @property {number} [retryAt]
  */
@@ -154,8 +157,9 @@ export class Feed {
       } catch (error) {
         if (signal.aborted) return null;
         if (!(error instanceof ApiError)) throw error;
-        if (error.status === 404) {
-          this.#tell({ state: "unknown", problem: error.message });
+        const final = FINAL[error.status];
+        if (final !== undefined) {
+          this.#tell({ state: final, problem: error.message });
           return null;
         }
         const wait = Math.max(pause, (error.retryAfter ?? 0) * 1_000);

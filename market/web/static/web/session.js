@@ -13,6 +13,11 @@ import { ApiError, data } from "./api.js";
 /** @type {Session} */
 const OPEN = { access: "open", user: null, may_write: true, reads_need_token: false };
 
+/** Where one logs in, and comes back from to what is shown now. */
+export function loginAddress() {
+  return `/admin/login/?${new URLSearchParams({ next: location.pathname + location.search })}`;
+}
+
 /**
  * What the server says of this visitor. A server without that address is open.
  * @returns {Promise<Session>}

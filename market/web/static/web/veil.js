@@ -2,6 +2,7 @@
 
 import { byId, make } from "./dom.js";
 import { percent } from "./progress.js";
+import { loginAddress } from "./session.js";
 
 export class Veil {
   /** @param {import("./app.js").Page} page */
@@ -40,6 +41,12 @@ export class Veil {
           make("p", { class: "title" }, `${symbol} is not known here`),
           make("p", { class: "quiet" }, "It was never tracked, or its name is mistyped."),
           ...this.#offer(`Track ${symbol}`),
+        ];
+      case "refused":
+        return [
+          make("p", { class: "title" }, "Log in to see the chart"),
+          make("p", { class: "quiet" }, "This server shows its data only to those whom it knows."),
+          make("a", { class: "button bordered", href: loginAddress() }, "Log in"),
         ];
       case "empty":
         return this.#waiting();

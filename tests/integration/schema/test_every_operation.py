@@ -27,6 +27,8 @@ CASES: Final = int(os.environ.get("SCHEMA_CASES", "150"))
 # that is not listed).
 _RULES_BEYOND: Final = {
     "POST /api/symbols": "a name has no letters that cannot be seen, of any script",
+    "GET /api/jobs": "likewise",
+    "POST /api/jobs": "likewise",
     "GET /readyz": "names of checks",
     "GET /history": "from or countback",
     "GET /api/coverage/{symbol}": "from is before to",

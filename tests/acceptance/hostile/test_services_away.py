@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 import httpx
 import psutil
@@ -21,8 +22,9 @@ from tests.support.eventually import eventually
 from tests.support.site import Site
 
 SOON = 2.0
+Need = tuple[str, str, dict[str, Any] | None]
 # Every operation that needs the database, in each protocol.
-NEEDS = (
+NEEDS: tuple[Need, ...] = (
     ("GET", "/api/klines/BTCUSDT?limit=5", None),
     ("GET", "/api/klines/BTCUSDT?limit=5&interval=1M", None),
     ("GET", "/api/coverage/BTCUSDT", None),
@@ -74,7 +76,7 @@ def hanging(instance: Instance) -> Iterator[None]:
             os.kill(process.pid, signal.SIGCONT)
 
 
-def ask(client: httpx.Client, need: tuple[str, str, dict[str, object] | None]) -> tuple[httpx.Response, float]:
+def ask(client: httpx.Client, need: Need) -> tuple[httpx.Response, float]:
     method, path, body = need
     began = time.monotonic()
     answer = client.request(method, path, json=body)

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import cycle, islice
+from typing import cast
 
 import uvloop
 
@@ -33,8 +34,8 @@ class Connection(asyncio.Protocol):
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's are transports without being asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._ask()
 
     def _ask(self) -> None:

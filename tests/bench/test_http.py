@@ -182,9 +182,14 @@ def servers(history: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def _load(port: int, connections: int, paths: list[str], figures: Figures, seconds: float = SECONDS) -> None:
     command = [sys.executable, "-m", "tests.bench.http_clients", str(port), str(connections), str(seconds), *paths]
-    report = json.loads(subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True, text=True).stdout)
+    report = json.loads(_output(command, patience=seconds + 60))
     figures.rates.append(report["requests"] / report["seconds"])
     figures.latencies += report["latencies_ms"]
+
+
+def _output(command: list[str], *, patience: float) -> str:
+    """What a command prints; it fails if it takes longer than it can."""
+    return subprocess.run(command, cwd=BASE_DIR, check=True, stdout=subprocess.PIPE, text=True, timeout=patience).stdout
 
 
 def test_both_answer_the_same(servers: dict[str, int]) -> None:

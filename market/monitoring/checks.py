@@ -112,7 +112,7 @@ async def _find(question: Question[str]) -> Finding:
         is_ok, reason = False, str(error)
     except DatabaseError as error:
         # What the driver says names hosts and accounts; the log has it.
-        is_ok, reason = False, f"the database refuses or breaks the connection ({type(error).__name__})"
+        is_ok, reason = False, f"the database refuses or breaks the connection, or hangs ({type(error).__name__})"
     except RedisError as error:
         is_ok, reason = False, f"Redis refuses or breaks the connection ({type(error).__name__})"
     except Exception as error:  # noqa: BLE001  (whatever it is, it is not well, and a probe gets its answer)

@@ -57,6 +57,25 @@ def test_an_unknown_symbol_is_told_of_and_can_be_tracked(visitor: Visitor) -> No
     assert visitor.page.get_by_role("button", name="Track NOSUCHUSDT").is_visible()
 
 
+def test_under_the_name_of_a_symbol_no_other_ones_candles_are_left(visitor: Visitor) -> None:
+    visitor.expect("404", "503")
+    visitor.open("BTCUSDT", "1h")
+    visitor.ask("() => page.show({ symbol: 'NOSUCHUSDT' })")
+    visitor.sees(lambda: "NOSUCHUSDT is not known here" in visitor.text("#veil"))
+    assert visitor.bars() == []
+    visitor.page.go_back()
+    visitor.until_shown("BTCUSDT", "1h")
+    away = {"success": False, "data": None, "error": "the database does not answer; try again in a moment"}
+    visitor.page.route("**/api/klines/ETHUSDT*", lambda route: route.fulfill(status=503, json=away))
+    visitor.ask("() => page.show({ symbol: 'ETHUSDT' })")
+    visitor.sees(lambda: "the database does not answer" in visitor.text("#veil"))
+    assert all(bar["close"] < 10_000 for bar in visitor.bars())
+    visitor.page.unroute("**/api/klines/ETHUSDT*")
+    visitor.until_shown("ETHUSDT", "1h")
+    visitor.until(f"() => page.feed.bars.length >= {HISTORY_DAYS * 24}")
+    assert all(bar["close"] < 10_000 for bar in visitor.bars())
+
+
 def test_while_the_history_loads_the_chart_says_how_far_it_is(visitor: Visitor) -> None:
     visitor.page.route(
         "**/api/klines/**", lambda route: route.fulfill(json={"success": True, "data": [], "error": None})

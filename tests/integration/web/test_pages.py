@@ -55,7 +55,8 @@ def test_every_module_that_a_module_imports_is_there() -> None:
 
 def test_every_module_of_the_chart_is_asked_for_at_once(page: str) -> None:
     """What a module imports would otherwise be asked for only when that module has come."""
-    reached, left = set(), ["app.js"]
+    reached: set[str] = set()
+    left = ["app.js"]
     while left:
         text = (_STATIC / left.pop()).read_text()
         found = {next(filter(None, names)).removeprefix("./") for names in _IMPORT.findall(text)}

@@ -119,10 +119,14 @@ export class Feed {
     const { signal } = this.#abort;
     const limit = place?.limit ?? PAGE;
     const end = timestamp === null ? undefined : timestamp - 1;
-    const rows = await this.#insist(() => fetchBars(symbol.ticker, interval.name, { limit, end, signal }), signal);
+    const series = `${symbol.ticker}|${interval.name}`;
+    const rows = await this.#insist(() => fetchBars(symbol.ticker, interval.name, { limit, end, signal }), signal, () => {
+      // The library keeps the bars of the last series until others come; under this name they would be a lie.
+      if (this.#held !== series && this.bars.length > 0) callback([], false);
+    });
     if (rows === null) return;
     this.isExhausted = rows.length < limit;
-    this.#held = `${symbol.ticker}|${interval.name}`;
+    this.#held = series;
     this.#tell({ state: rows.length + (type === "init" ? 0 : this.bars.length) > 0 ? "ready" : "empty" });
     callback(/** @type {any[]} */ (rows), { forward: !this.isExhausted, backward: false });
     if (place?.right) this.chart.scrollToTimestamp(place.right, 0);
@@ -143,13 +147,14 @@ export class Feed {
   }
 
   /**
-   * What the call gives in the end; null if nobody wants it any more.
+   * What the call gives in the end; null if nobody wants it any more. `onFailure` is told of each attempt that failed.
    * @template T
    * @param {() => Promise<T>} attempt
    * @param {AbortSignal} signal
+   * @param {() => void} onFailure
    * @returns {Promise<T | null>}
    */
-  async #insist(attempt, signal) {
+  async #insist(attempt, signal, onFailure) {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         const result = await attempt();
@@ -160,10 +165,12 @@ export class Feed {
         const final = FINAL[error.status];
         if (final !== undefined) {
           this.#tell({ state: final, problem: error.message });
+          onFailure();
           return null;
         }
         const wait = Math.max(pause, (error.retryAfter ?? 0) * 1_000);
         this.#tell({ state: "failed", problem: error.message, retryAt: Date.now() + wait });
+        onFailure();
         await new Promise((resolve) => {
           this.#retry = () => resolve(undefined);
           setTimeout(resolve, wait);
@@ -176,6 +183,9 @@ export class Feed {
 
   /** @param {import("klinecharts").DataLoaderSubscribeBarParams} params */
   #follow({ symbol, period, callback }) {
+    this.#unsubscribe();
+    // Of what is not served here nothing comes.
+    if (this.state.state === "unknown" || this.state.state === "refused") return;
     this.#push = /** @type {any} */ (callback);
     const interval = intervalOf(period);
     this.#unsubscribe = this.socket.subscribe({

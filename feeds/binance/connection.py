@@ -23,8 +23,6 @@ from feeds.binance.routes import Route, StreamRoutes
 
 logger = logging.getLogger(__name__)
 
-# The exchange takes 1,024 streams on a connection; one more costs the connection.
-MOST_SYMBOLS: Final = 1_024
 # Names in one request, and in the address: 200 are known to be accepted.
 NAMES_A_REQUEST: Final = 200
 # The exchange closes connections that send more than 10 messages a second, pongs included.

@@ -21,7 +21,7 @@ _REAL_TIME: Final = StreamTiming()
 
 
 class StreamLink:
-    """Carries up to `connection.MOST_SYMBOLS` symbols over one connection after the other.
+    """Carries symbols over one connection after the other; at most 1,024, one more costs the connection.
 
     A connection that ends is followed by the next, after a wait that grows until data comes. One that is to be left
     (its age, the exchange's announcement) is left only once its successor delivers, so that nothing is missed in

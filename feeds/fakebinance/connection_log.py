@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -21,7 +20,6 @@ class Asked:
     """One request on a connection; `SUBSCRIBE` also for the streams named in the URL, when the connection opened."""
 
     clock_ms: int
-    real_s: float
     method: str
     names: tuple[str, ...]
 
@@ -30,8 +28,8 @@ class Asked:
 class ConnectionRecord:
     """One connection; `closed_ms` and the rest are None while it is open.
 
-    `real_s` are the machine's monotonic seconds, `_ms` the exchange's clock. `close_code` is 1006 for a connection
-    that ended without a close frame. `frames` counts all market events sent, `finals` the closed ones.
+    `_ms` are the exchange's clock. `close_code` is 1006 for a connection that ended without a close frame. `frames`
+    counts all market events sent, `finals` the closed ones.
     """
 
     id: int
@@ -39,7 +37,6 @@ class ConnectionRecord:
     query: str
     address: str
     opened_ms: int
-    opened_real_s: float
     clock: Clock = field(repr=False)
     asked: list[Asked] = field(default_factory=list)
     streams: tuple[str, ...] = ()
@@ -48,7 +45,6 @@ class ConnectionRecord:
     frames: int = 0
     finals: int = 0
     closed_ms: int | None = None
-    closed_real_s: float | None = None
     close_code: int | None = None
     close_reason: str | None = None
     closed_by_exchange: bool | None = None
@@ -59,14 +55,14 @@ class ConnectionRecord:
 
     def note(self, method: str, names: tuple[str, ...], streams: tuple[str, ...]) -> None:
         """A request was carried out; `streams` are the connection's after it."""
-        self.asked.append(Asked(self.clock.now(), time.monotonic(), method, names))
+        self.asked.append(Asked(self.clock.now(), method, names))
         self.streams = streams
 
     def ended(self, code: int, reason: str, *, by_exchange: bool) -> None:
         """The connection is over, or its closing has begun; the first reason counts."""
         if self.closed_ms is None:
             self.close_code, self.close_reason, self.closed_by_exchange = code, reason, by_exchange
-            self.closed_ms, self.closed_real_s = self.clock.now(), time.monotonic()
+            self.closed_ms = self.clock.now()
 
     def times_subscribed(self, stream: str) -> int:
         """How often a stream was asked for on this connection."""
@@ -91,9 +87,7 @@ class ConnectionLog:
     def open(self, path: str, query: str, address: str) -> ConnectionRecord:
         """A connection was made."""
         with self._lock:
-            record = ConnectionRecord(
-                next(self._ids), path, query, address, self._clock.now(), time.monotonic(), self._clock
-            )
+            record = ConnectionRecord(next(self._ids), path, query, address, self._clock.now(), self._clock)
             self._records.append(record)
             return record
 

@@ -83,11 +83,6 @@ class Batcher:
     def __len__(self) -> int:
         return len(self._pending)
 
-    @property
-    def is_stuck(self) -> bool:
-        """The database did not take the last batch."""
-        return self._failures > 0
-
     def put(self, entry: Closed) -> None:
         self._pending[entry.symbol_id, entry.candle.time] = entry
         if len(self._pending) > self._most_pending:

@@ -41,11 +41,6 @@ class DayEntry:
         return self.total >= self.expected
 
     @property
-    def needs_work(self) -> bool:
-        """Whether a source that was not asked yet could add something."""
-        return not self.is_complete and not self.is_settled
-
-    @property
     def state(self) -> DayState:
         if self.total == 0:
             return DayState.EMPTY if self.is_settled else DayState.MISSING

@@ -27,10 +27,6 @@ class ListedSymbol:
     onboard_ms: int
     delivery_ms: int | None
 
-    @property
-    def is_trading(self) -> bool:
-        return self.status == "TRADING"
-
     def life(self, until: int) -> TimeWindow:
         """From listing to delisting, or to `until` while it is listed."""
         end = until if self.delivery_ms is None else min(until, self.delivery_ms)

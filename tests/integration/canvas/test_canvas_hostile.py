@@ -81,6 +81,7 @@ def test_a_name_that_looks_like_a_path_is_a_name(page: Page, folder: Path, name:
     assert page.list()["canvases"] == [name]
     assert page.save(name, data, symbol=name).status_code == 200
     names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    assert names
     assert all(_OUR_NAMES.fullmatch(path) for path in names)
     assert page.delete(name).status_code == 200
 
@@ -90,7 +91,9 @@ def test_a_user_who_looks_like_a_path_is_a_user(pages: Callable[[str], Page], fo
     page = pages(name)
     assert page.save("mine", '"of him"').status_code == 200
     assert page.load("mine").text == '"of him"'
-    assert all(re.fullmatch(r"[0-9a-f-]{36}", path.name) for path in folder.iterdir())
+    places = [path.name for path in folder.iterdir()]
+    assert places
+    assert all(re.fullmatch(r"[0-9a-f-]{36}", place) for place in places)
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "\n", "x" * 129, "x" * 10_000, "\x1b[2J"])

@@ -37,12 +37,6 @@ def test_the_state_follows_from_counts(entry: DayEntry, state: DayState) -> None
     assert entry.state == state
 
 
-@given(COUNTS, st.integers(0, 1_440), st.booleans())
-def test_a_day_needs_work_until_it_is_whole_or_settled(rows: dict[Source, int], expected: int, settled: bool) -> None:
-    entry = DayEntry(DAY, expected, rows, is_settled=settled)
-    assert entry.needs_work == (sum(rows.values()) < expected and not settled)
-
-
 @given(COUNTS, st.sampled_from(Source), st.integers(0, 100), st.integers(0, 100))
 def test_minutes_that_change_their_source_are_counted_once(
     rows: dict[Source, int], source: Source, new: int, better: int

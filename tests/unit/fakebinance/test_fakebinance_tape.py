@@ -21,7 +21,6 @@ START = Month(2026, 3).window.start + 11 * 3_600_000
 MARKET = GeneratedMarket(seed=7, listings=CATALOGUE.values(), history_start=Month(2026, 1).window.start)
 # From one where each minute trades to one where every other second does not, and some minutes neither.
 SYMBOLS = ("BTCUSDT", "LTCUSDT", "币安人生USDT")
-SCALE = CATALOGUE["BTCUSDT"].scale
 ZEROS = (0, 0, 0, 0, 0)
 # Late enough for the minute before START to have been closed.
 JOINED = START + 2_000

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,16 @@ class Product:
     @contextmanager
     def hanging_database(self) -> Iterator[None]:
         """It takes connections and says nothing any more."""
-        pids = self.instance.postgres._pids()
-        for pid in pids:
+        stopped = self.instance.postgres._pids()
+        for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in self.instance.postgres._pids():
-                os.kill(pid, signal.SIGCONT)
+            # All that were stopped: a process that nobody lets go on outlives its test.
+            for pid in {*stopped, *self.instance.postgres._pids()}:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="session")

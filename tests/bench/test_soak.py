@@ -24,7 +24,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from market.domain.window import DAY_MS, MINUTE_MS, Month, TimeWindow, day_of, day_start
+from market.domain.window import DAY_MS, MINUTE_MS, TimeWindow, day_start
 from tests.bench.double import DoubleProcess
 from tests.bench.soak_memory import Memory
 from tests.bench.soak_readiness import GRACE_S, Readiness
@@ -274,8 +274,7 @@ def _history_start() -> dt.date:
     if MINUTES >= _LONG:
         first: dt.date = settings.DATA_START
         return first
-    this = Month.of(dt.datetime.now(dt.UTC).date())
-    return day_of(this.previous().previous().window.start)
+    return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=60)).replace(day=1)
 
 
 @contextmanager

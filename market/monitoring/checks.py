@@ -70,10 +70,16 @@ def judge(live: LiveStatus) -> str:
     if not live.is_reported:
         raise Unready("the collectors' reports can't be read")
     stale = [symbol.symbol for symbol in trading if symbol.is_stale]
-    if len(stale) == len(trading):
+    # What was subscribed a moment ago and has brought nothing yet is no sign that the stream is well.
+    waiting = [symbol.symbol for symbol in trading if not symbol.is_stale and not symbol.is_heard]
+    fresh = len(trading) - len(stale) - len(waiting)
+    if stale and not fresh:
         raise Unready(f"no fresh data of any of {len(trading)} symbols ({_some(stale)})")
-    if stale:
-        return f"{len(trading) - len(stale)} of {len(trading)} symbols are fresh, but not {_some(stale)}"
+    if len(waiting) == len(trading):
+        return f"{len(trading)} symbols wait for their first data"
+    but = [f"but not {_some(stale)}"] * bool(stale) + [f"{_some(waiting)} without any yet"] * bool(waiting)
+    if but:
+        return f"{fresh} of {len(trading)} symbols are fresh, {', '.join(but)}"
     oldest = max(symbol.age_s or 0.0 for symbol in trading)
     return f"{len(trading)} symbols are fresh, the oldest data is {oldest:.1f} s old"
 

@@ -33,7 +33,7 @@ class LiveSymbol:
     `age_s`: seconds since the stream's newest data (since the subscription, if none has come; None: no collector has
     the symbol). `last_closed`: open time (ms) of the newest closed minute that the collector knows. `reconnects` of
     the connection that carries it and `rest_repairs` (minutes that REST had to bring) since the collector started.
-    `is_expected`: it trades, as far as the exchange has announced, so data should come.
+    `is_expected`: it trades, as far as the exchange has announced, so data should come. `is_heard`: some has come.
     """
 
     symbol: str
@@ -43,6 +43,7 @@ class LiveSymbol:
     rest_repairs: int
     is_stale: bool
     is_expected: bool
+    is_heard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,18 @@ def _aged(symbol: SymbolReport, since_ms: int, *, is_expected: bool) -> LiveSymb
         rest_repairs=symbol.rest_repairs,
         is_stale=symbol.is_stale or since_s > _STALE_AFTER_S,
         is_expected=is_expected,
+        is_heard=symbol.heard,
     )
 
 
 def _unseen(name: str, *, is_expected: bool) -> LiveSymbol:
     return LiveSymbol(
-        name, age_s=None, last_closed=None, reconnects=0, rest_repairs=0, is_stale=True, is_expected=is_expected
+        name,
+        age_s=None,
+        last_closed=None,
+        reconnects=0,
+        rest_repairs=0,
+        is_stale=True,
+        is_expected=is_expected,
+        is_heard=False,
     )

@@ -135,19 +135,18 @@ class Readiness:
         self.not_ready += status == 503
         now, ages = time.monotonic(), self.ages()
         fresh = sum(age <= STALE_S for age in ages.values())
-        # Of a symbol that has brought nothing yet, nobody can tell before the bound is over.
-        begins = sum(now - since <= STALE_S for symbol, since in list(self._tracked.items()) if symbol not in ages)
         reasons = {check["name"]: check["reason"] for check in body["checks"]}
         match = _FRESH.match(reasons["collector"])
         said = 0 if match is None else int(match[1])
         seen = {symbol: round(age, 1) for symbol, age in ages.items()}
         what = f"{status} {reasons['collector']!r} {seen}"
-        self.praise.look(now, is_so=said > fresh + begins, what=what)
+        self.praise.look(now, is_so=said > fresh, what=what)
         self.blame.look(now, is_so=said < fresh, what=what)
         answering = self._services_answer()
         called_well = {check["name"] for check in body["checks"] if check["is_ok"]}
         is_wrong = not {"database", "redis", "migrations"} & answering <= called_well
-        if not begins:
+        # Before the first data of all, nobody can tell.
+        if ages:
             is_ready = bool(fresh) and {"database", "redis"} <= answering
             is_wrong |= is_ready != (status == 200)
         self.wrong_status.look(now, is_so=is_wrong, what=f"{status} {reasons} {seen} {sorted(answering)}")

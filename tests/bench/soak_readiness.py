@@ -34,7 +34,7 @@ _FRESH: Final = re.compile(r"(\d+)(?: of \d+)? symbols are fresh")
 
 @dataclass(slots=True)
 class Stretch:
-    """For how long something has been so without a break, at most. `moments` says when and what, of the longest."""
+    """For how long something has been so without a break, at most; `what` tells when and how it was at the end."""
 
     longest_s: float = 0.0
     what: str = ""
@@ -53,9 +53,9 @@ class Stretch:
 class Readiness:
     """Probes and judges, in threads of its own.
 
-    `praise`: for how long more symbols were called fresh than were. `blame`: fewer. `wrong_status`: 200 with nothing
-    fresh or a service away, 503 with all well. `not_ready` counts probes that said 503, and rightly so as far as the
-    others are short. `away`: probes that were not answered at all.
+    `praise`: for how long more symbols were called fresh than were; `blame`: fewer. `wrong_status`: 200 with nothing
+    fresh or a service away, or 503 with all well. `not_ready` counts the answers of 503, right or wrong; `away` says
+    which probes got none, or another.
     """
 
     url: str

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-Intervals = ("1m", "5m", "15m", "1h", "4h", "1d", "1w", "1M")
+INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d", "1w", "1M")
 # The most patience that a chart has.
 PATIENCE_S: Final = 10.0
 _ROUND_S: Final = 1.0
@@ -47,7 +47,7 @@ def _round(symbol: str, number: int) -> list[Request]:
         Request("/", "/", {}, None),
         *(
             Request(f"/api/klines {interval}", f"/api/klines/{symbol}", {"interval": interval}, _is_success)
-            for interval in Intervals
+            for interval in INTERVALS
         ),
         Request(
             "/history",

@@ -80,7 +80,8 @@ _BLACKOUT_EVERY_S: Final = 420.0
 class Weather:
     """Turns the faults, in a thread of its own, from `begin` to `end`.
 
-    `struck` counts what struck, by the fault's name; `idle` names what came upon no request that it could have hit.
+    `struck` counts the faults that struck, by name; `idle` those that found nothing to strike, as a fault of the
+    archive does not while nothing is loaded. `spells` and `blackouts` are how many there were.
     """
 
     exchange: DoubleProcess

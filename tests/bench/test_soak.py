@@ -14,12 +14,10 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import numpy as np
 import psycopg
 import pytest
 from django.conf import settings
@@ -27,10 +25,11 @@ from django.conf import settings
 from market.domain.window import DAY_MS, MINUTE_MS, TimeWindow, day_start
 from tests.bench.double import DoubleProcess
 from tests.bench.soak_memory import Memory
-from tests.bench.soak_readiness import GRACE_S, Readiness
+from tests.bench.soak_readiness import Readiness
+from tests.bench.soak_report import Figure, few, of_client, of_memory, of_probe, of_user
 from tests.bench.soak_user import PATIENCE_S, User
 from tests.bench.soak_weather import Weather
-from tests.bench.tables import show, verdict
+from tests.bench.tables import show
 from tests.support.demo import Demo, running_demo
 from tests.support.eventually import eventually
 from tests.support.oracle import HOUR, assert_equals_truth
@@ -44,31 +43,10 @@ GUEST: Final = "XRPUSDT"
 _LONG: Final = 10.0
 # Of the soak: when the guest comes, goes and comes back. In the end it stays, and is to be whole.
 _VISITS: Final = (0.1, 0.35, 0.5, 0.65, 0.8)
-# What a process may grow by from the first sixth of its time to the last. 20 MiB in half an hour would be 1 GiB in a
-# day, which nobody would overlook; a tenth of a small process is less than allocators move about, so 5 MiB are free.
-_GROWTH_MIB: Final = 20.0
-_GROWTH: Final = 0.10
-_FREE_MIB: Final = 5.0
-# A probe is answered within 2 s whatever hangs, says the product.
-_PROBE_S: Final = 2.0
 _ERROR: Final = re.compile(r" (?:ERROR|CRITICAL) |Traceback \(most recent call last\)")
 _DATABASE_ERROR: Final = re.compile(r" (?:ERROR|FATAL|PANIC): ")
 
 pytestmark = pytest.mark.timeout(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A line of the table; `trouble` tells more of one that is not met."""
-
-    name: str
-    value: str
-    bound: str = ""
-    is_met: bool = True
-    trouble: str = ""
-
-    def cells(self) -> tuple[str, str, str, str]:
-        return self.name, self.value, self.bound, verdict(met=self.is_met) if self.bound else ""
 
 
 class Soak:
@@ -175,66 +153,15 @@ class Soak:
         yield Figure("spells: faults that struck / of how many kinds", spells, "> 0", bool(self.weather.struck))
         yield Figure("spells without any data of the stream", f"{self.weather.blackouts}")
         yield Figure("history loaded after, s", "not yet" if self.loaded_s is None else f"{self.loaded_s:.0f}")
-        yield from self._user_figures()
-        yield from self._readiness_figures()
+        yield from of_user(self.user, self.refused)
+        yield from of_probe(self.readiness)
         for follower in self.followers:
-            yield self._follower_figure(follower)
-        yield from self._memory_figures()
-        yield from self._data_figures()
-        yield from self._log_figures()
-
-    def _user_figures(self) -> Iterator[Figure]:
-        complaints = self.user.complaints + self.refused
-        count = sum(map(len, self.user.latencies.values()))
-        yield Figure("requests of the user", f"{count:,}")
-        yield Figure("answers that no user should get", f"{len(complaints)}", "0", not complaints, _few(complaints))
-        for name, latencies in self.user.latencies.items():
-            yield Figure(f"GET {name}, p50 / p99 / longest ms", _milliseconds(latencies))
-
-    def _readiness_figures(self) -> Iterator[Figure]:
-        probe = self.readiness
-        yield Figure("probes of /readyz, of which 503", f"{probe.probes:,} / {probe.not_ready:,}")
-        yield Figure("probes without an answer", f"{len(probe.away)}", "0", not probe.away, _few(probe.away))
-        for name, stretch in (
-            ("stale called fresh, longest s", probe.praise),
-            ("fresh called stale, longest s", probe.blame),
-            ("wrong status, longest s", probe.wrong_status),
-        ):
-            is_met = stretch.longest_s <= GRACE_S
-            yield Figure(name, f"{stretch.longest_s:.1f}", f"<= {GRACE_S:.0f}", is_met, stretch.what)
-        p99 = float(np.percentile(probe.latencies, 99))
-        yield Figure("/healthz and /readyz, p50 / p99 / longest ms", _milliseconds(probe.latencies),
-                     f"p99 < {_PROBE_S * 1_000:.0f}", p99 < _PROBE_S)  # fmt: skip
-
-    def _follower_figure(self, follower: Follower) -> Figure:
-        """Each closed bar once, in order, with the exchange's values."""
-        mistakes = list(follower.mistakes)
-        bars = 0
-        for symbol in follower.symbols:
-            for interval in follower.intervals:
-                expected = self.recent.expected((symbol, interval))
-                bars += len(expected)
-                if follower.closed[symbol, interval] != expected:
-                    got = follower.times((symbol, interval))
-                    mistakes.append(f"{symbol} {interval}: {got} for {[bar['timestamp'] for bar in expected]}")
-        if follower.name == "steady" and follower.connects > 1:
-            mistakes.append(f"was thrown out {follower.connects - 1} times")
-        name = f"{follower.name} client: {bars} closed bars, {follower.connects} connects; mistakes"
-        return Figure(name, f"{len(mistakes)}", "0", not mistakes and bars > 0, _few(mistakes))
-
-    def _memory_figures(self) -> Iterator[Figure]:
+            yield of_client(follower, self.recent)
         # Warm: history is loaded, caches have seen a while of everything; at the latest when half the time is over.
         warm = self.began + min(max(self.loaded_s or 0.0, MINUTES * 60 * 0.25), MINUTES * 60 * 0.5)
-        for growth in self.memory.growth(warm):
-            is_met = growth.mib < _GROWTH_MIB and (growth.share < _GROWTH or growth.mib < _FREE_MIB)
-            yield Figure(
-                f"{growth.name}, MiB first / last / peak",
-                f"{growth.first:.0f} / {growth.last:.0f} / {growth.peak:.0f} ({growth.mib:+.1f})",
-                f"< +{_GROWTH_MIB:.0f}, {_GROWTH:.0%}",
-                is_met,
-                f"{growth.share:+.0%} in {growth.looks} looks",
-            )
-        yield Figure("processes that came and went, largest MiB", "{} / {:.0f}".format(*self.memory.passing(warm)))
+        yield from of_memory(self.memory, warm)
+        yield from self._data_figures()
+        yield from self._log_figures()
 
     def _data_figures(self) -> Iterator[Figure]:
         window = TimeWindow(self.start, self.exchange.clock.now())
@@ -259,15 +186,7 @@ class Soak:
         ):
             errors = [line for line in lines if pattern.search(line)]
             yield Figure(f"errors among {len(lines):,} lines of {name}", f"{len(errors)}", "0", not errors,
-                         _few(errors))  # fmt: skip
-
-
-def _few(texts: list[str]) -> str:
-    return "\n    ".join(texts[:5])
-
-
-def _milliseconds(latencies: list[float]) -> str:
-    return " / ".join(f"{value * 1_000:.0f}" for value in (*np.percentile(latencies, [50, 99]), max(latencies)))
+                         few(errors))  # fmt: skip
 
 
 def _history_start() -> dt.date:

@@ -77,13 +77,13 @@ class Chart:
         return [Bar(start, *values[:5]) for start, values in self.bars(resolution).items()]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def publisher() -> Iterator[Collector]:
     with collector() as one:
         yield one
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     environ = {"DATABASE_URL": database_url(), "CORS_ALLOWED_ORIGINS": "https://charts.example"}
     with served(tmp_path_factory.mktemp("datafeed"), environ) as server:
@@ -112,7 +112,7 @@ def _candles(frame: CandleFrame, forming: int) -> list[Candle]:
     ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chart(django_db_setup: None, django_db_blocker: DjangoDbBlocker, publisher: Collector) -> Iterator[Chart]:
     """BTCUSDT as above, of which the last three minutes are not stored yet. Besides it: ETHUSDT, which is listed and
     has nothing, 币安人生USDT, which no list describes, and HOLEUSDT, which lacks days."""

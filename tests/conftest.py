@@ -94,6 +94,6 @@ def _no_candle_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
 @pytest.fixture(autouse=True)
 def _ids_are_looked_up_anew() -> None:
     """Each test has its own symbols, under numbers of its own."""
-    from market.api.lookup import forget_ids
+    from market.selectors.symbols import forget_ids
 
     forget_ids()

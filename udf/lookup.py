@@ -7,26 +7,20 @@ from typing import Final
 from market.domain.interval import Interval
 from market.selectors.candles import klines_list
 from market.selectors.quotes import ChartSymbol, chart_symbols_named
+from market.selectors.symbols import symbol_id
 from udf.errors import UnknownSymbol
 from udf.instruments import Instrument, Series, Ticker, finest_step
 
-# Only of symbols that exist, so never more than there are of them; a symbol's row is never deleted or numbered anew.
-_IDS: Final[dict[str, int]] = {}
 # Days whose candles are looked at where the exchange's list does not tell the steps.
 _DAYS_LOOKED_AT: Final = 100
 
 
 def symbol_id_of(ticker: Ticker) -> int:
-    """The id of the ticker's symbol, remembered by this process; UnknownSymbol when there is none."""
-    known = _IDS.get(ticker.symbol)
-    if known is None:
-        known = _IDS[ticker.symbol] = symbol_of(ticker).id
-    return known
-
-
-def forget_ids() -> None:
-    """Ask the database again: for tests, whose databases come and go."""
-    _IDS.clear()
+    """The id of the ticker's symbol; UnknownSymbol when there is none."""
+    found = symbol_id(ticker.symbol)
+    if found is None:
+        raise UnknownSymbol(str(ticker))
+    return found
 
 
 def symbol_of(ticker: Ticker) -> ChartSymbol:

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from market.domain.names import is_name
 from market.models import Symbol
+
+# Only of symbols that exist, so never more than there are of them; a symbol's row is never deleted or numbered anew.
+_IDS: Final[dict[str, int]] = {}
+
+
+def symbol_id(name: str) -> int | None:
+    """The id of an upper-case name, remembered by this process; None when it is not known."""
+    known = _IDS.get(name)
+    if known is None and is_name(name):
+        known = Symbol.objects.filter(name=name).values_list("id", flat=True).first()
+        if known is not None:
+            _IDS[name] = known
+    return known
+
+
+def forget_ids() -> None:
+    """Ask the database again: for tests, whose databases come and go."""
+    _IDS.clear()
 
 
 def symbol_get(name: str) -> Symbol | None:

@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ import pytest
 
 from klineproject.local.instance import Instance
 from tests.support.eventually import eventually
+from tests.support.served import served
 from tests.support.web_server import PROJECT, migrate
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,15 +29,6 @@ pytestmark = pytest.mark.timeout(600)
 SAVES: Final = 1_000
 CANVASES: Final = 8
 MAX_KEPT: Final = 20
-_ADDRESS: Final = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
-
-
-@dataclass
-class Server:
-    """A web server that is there to be killed."""
-
-    url: str
-    process: subprocess.Popen[bytes]
 
 
 @dataclass
@@ -108,25 +98,6 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield environ
 
 
-@contextmanager
-def server_to_kill(folder: Path, environ: dict[str, str]) -> Iterator[Server]:
-    """A web server, killed at the end at the latest."""
-    log = folder / "web.log"
-    command = [sys.executable, "-m", "uvicorn", "klineproject.asgi:application", "--host", "127.0.0.1", "--port", "0"]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [*command, "--lifespan", "off"], cwd=PROJECT, env={**os.environ, **environ}, stdout=output, stderr=output
-        ) as process,
-    ):
-        try:
-            found = eventually(lambda: _ADDRESS.search(log.read_text()), within=60)
-            assert found is not None
-            yield Server(f"http://127.0.0.1:{found[1]}", process)
-        finally:
-            process.kill()
-
-
 def test_a_server_killed_during_a_thousand_saves_leaves_every_canvas_whole(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -134,7 +105,7 @@ def test_a_server_killed_during_a_thousand_saves_leaves_every_canvas_whole(
     drawers = [Drawer(f"canvas {number}", number) for number in range(CANVASES)]
     left, kills = SAVES, 0
     while left > 0:
-        with server_to_kill(tmp_path, environ) as server, ThreadPoolExecutor(CANVASES) as pool:
+        with served(tmp_path, environ) as server, ThreadPoolExecutor(CANVASES) as pool:
             for drawer in drawers:
                 drawer.assert_whole(server.url)
             share = -(-left // CANVASES)
@@ -150,7 +121,7 @@ def test_a_server_killed_during_a_thousand_saves_leaves_every_canvas_whole(
     assert kills >= 4, "the saves were over before anything could be killed"
     assert sum(drawer.sent for drawer in drawers) >= SAVES
 
-    with server_to_kill(tmp_path, environ) as server:
+    with served(tmp_path, environ) as server:
         for drawer in drawers:
             drawer.assert_whole(server.url)
             assert drawer.acknowledged > 0

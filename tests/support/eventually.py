@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,3 +28,10 @@ def eventually(condition: Callable[[], T], *, within: float = 10.0, every: float
         if time.monotonic() >= deadline:
             raise AssertionError(f"still not true after {within} s") from failure
         time.sleep(every)
+
+
+async def eventually_here(condition: Callable[[], object], *, within: float = 5.0) -> None:
+    """Let this event loop's tasks run until the condition holds; TimeoutError after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  (conditions of several parts, none of which has an event)
+            await asyncio.sleep(0.002)

@@ -28,7 +28,7 @@ MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 _THURSDAY_TO_MONDAY: Final = 3 * DAY
-_TABLES: Final = {
+TABLES: Final = {
     "1m": "candle_1m",
     "5m": "candle_5m",
     "15m": "candle_15m",
@@ -70,7 +70,7 @@ def assert_is_part_of_truth(exchange: Published, symbols: Iterable[str], window:
 
 
 def _assert_holds(name: str, bars: Bars, ask: Ask) -> None:
-    for interval in _TABLES:
+    for interval in TABLES:
         _assert_same(f"{name} {interval}", stored_rows(name, interval, ask), expected_rows(bars, interval))
     assert_ledger_agrees(name, ask)
 
@@ -112,7 +112,7 @@ def stored_rows(symbol: str, interval: str, ask: Ask = query) -> list[Row]:
     """What the table of a timeframe has of a symbol, oldest first."""
     return ask(
         "SELECT (extract(epoch FROM time) * 1000)::bigint, open, high, low, close, volume, quote_volume,"  # noqa: S608
-        f" taker_buy_volume, taker_buy_quote_volume, trade_count FROM {_TABLES[interval]}"
+        f" taker_buy_volume, taker_buy_quote_volume, trade_count FROM {TABLES[interval]}"
         " WHERE symbol_id = (SELECT id FROM market_symbol WHERE name = %s) ORDER BY time",
         [symbol],
     )

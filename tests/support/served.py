@@ -37,7 +37,7 @@ def served(folder: Path, environ: Mapping[str, str], port: int = 0) -> Iterator[
         try:
             found = eventually(lambda: _ADDRESS.search(log.read_text()), within=40)
             assert found is not None
-            yield WebServer(int(found[1]), log)
+            yield WebServer(int(found[1]), log, process)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=20)

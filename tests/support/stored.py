@@ -8,17 +8,8 @@ from typing import Final
 from market.domain.source import Source
 from tests.support.database import query
 from tests.support.expected_store import DayKey, Key, Values
+from tests.support.oracle import TABLES
 
-_TABLES: Final = {
-    "1m": "candle_1m",
-    "5m": "candle_5m",
-    "15m": "candle_15m",
-    "1h": "candle_1h",
-    "4h": "candle_4h",
-    "1d": "candle_1d",
-    "1w": "candle_1w",
-    "1M": "candle_1mo",
-}
 _WIDTHS: Final = {
     "1m": "1 minute",
     "5m": "5 minutes",
@@ -36,7 +27,7 @@ def stored_bars(interval: str) -> dict[Key, Values]:
     return _keyed(
         query(
             "SELECT symbol_id, (extract(epoch FROM time) * 1000)::bigint, open, high, low, close, volume, quote_volume,"  # noqa: S608
-            f" taker_buy_volume, taker_buy_quote_volume, trade_count FROM {_TABLES[interval]}"
+            f" taker_buy_volume, taker_buy_quote_volume, trade_count FROM {TABLES[interval]}"
         )
     )
 

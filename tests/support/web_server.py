@@ -1,30 +1,26 @@
-"""The product's web server as a process of its own."""
+"""The product's web server, as tests see it. `served` starts one."""
 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.eventually import eventually
-
 PROJECT: Final = Path(__file__).resolve().parents[2]
-_ADDRESS: Final = re.compile(r"running on http://127\.0\.0\.1:(\d+)")
 
 
 @dataclass(frozen=True)
 class WebServer:
-    """A running server: its port on 127.0.0.1 and what it has written so far."""
+    """A running server: its port on 127.0.0.1, what it has written so far, the process that listens."""
 
     port: int
     log: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
@@ -38,30 +34,6 @@ class WebServer:
             while part := link.recv(65_536):
                 parts.append(part)
         return b"".join(parts)
-
-
-@contextmanager
-def web_server(folder: Path, environ: Mapping[str, str]) -> Iterator[WebServer]:
-    """Serve the ASGI application with these settings on a free port; stopped at the end of the block."""
-    log = folder / "web.log"
-    command = [sys.executable, "-m", "uvicorn", "klineproject.asgi:application", "--host", "127.0.0.1", "--port", "0"]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [*command, "--lifespan", "off"],
-            cwd=PROJECT,
-            env={**os.environ, **environ},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            found = eventually(lambda: _ADDRESS.search(log.read_text()), within=30)
-            assert found is not None
-            yield WebServer(int(found[1]), log)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
 
 
 def migrate(environ: Mapping[str, str]) -> None:

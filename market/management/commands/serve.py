@@ -13,7 +13,7 @@ from market.access.checks import refuse_unsafe_start
 
 
 class Command(BaseCommand):
-    help = "Serve the web application: REST, admin."
+    help = "Serve the product: pages, REST, datafeed, drawings, push, admin."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.HOST, help="default: the setting HOST (%(default)s)")

@@ -16,6 +16,7 @@ from feeds.binance.proxies import ProxySettings
 from feeds.binance.routes import StreamRoutes
 from feeds.binance.stream import StreamLink
 from feeds.fakebinance.server import FakeExchange
+from tests.support.eventually import eventually_here
 from tests.support.forward_proxy import PASSWORD, USER, forward_proxy, kill_whole, neighbours, socks_proxy
 
 FAST = StreamTiming(backoff_first_s=0.02, backoff_longest_s=0.1)
@@ -73,9 +74,7 @@ class Streaming:
             await asyncio.gather(task, return_exceptions=True)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110  (what is waited for has no event)
-                await asyncio.sleep(0.01)
+        await eventually_here(condition, within=20)
 
     async def more_candles(self) -> None:
         before = self.candles

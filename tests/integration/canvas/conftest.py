@@ -13,7 +13,8 @@ import pytest
 from pytest_django import Settings
 
 from klineproject.local.instance import Instance
-from tests.support.web_server import WebServer, migrate, web_server
+from tests.support.served import served
+from tests.support.web_server import WebServer, migrate
 
 ORIGIN: Final = "https://charts.example"
 
@@ -51,7 +52,7 @@ def environ(instance: Instance, folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def server(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    with web_server(tmp_path_factory.mktemp("web"), environ) as server:
+    with served(tmp_path_factory.mktemp("web"), environ) as server:
         yield server
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -40,17 +39,6 @@ def page(client: Client, document: Document, **query: str) -> str:
 
 def restore(client: Client, document: Document, number: int) -> Any:
     return client.post(reverse("admin:canvas_document_restore", args=[document.pk, number]), follow=True)
-
-
-@pytest.fixture
-def staff(client: Client) -> Callable[..., Client]:
-    def log_in(*permissions: str) -> Client:
-        user = User.objects.create_user("somebody", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return log_in
 
 
 def test_the_list_has_documents_of_every_kind_with_owner_version_and_size(

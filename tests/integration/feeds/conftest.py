@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
 from django.conf import settings as django_settings
+from django.db import connections
 from pytest_django import Settings
 from redis import Redis
 
@@ -26,6 +28,13 @@ def running_workers(django_db_setup: None) -> Iterator[WorkerPool]:
     asyncio.run(pool.__aenter__())
     yield pool
     asyncio.run(pool.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def no_connection_outlives_its_test() -> Iterator[None]:
+    """Tasks and commands run an event loop of their own, whose database thread keeps its connection for the next."""
+    yield
+    asyncio.run(database_sync_to_async(connections.close_all)())
 
 
 @pytest.fixture

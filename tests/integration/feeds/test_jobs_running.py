@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
 import threading
-from collections.abc import Iterator
 
 import pytest
-from channels.db import database_sync_to_async
 from django.db import OperationalError, connections
 from pytest_django import Settings
 
@@ -21,14 +18,8 @@ from tests.support.database import query
 from tests.support.eventually import eventually
 from tests.support.loading import Loader
 
+pytestmark = pytest.mark.usefixtures("no_connection_outlives_its_test")
 BTC = "BTCUSDT"
-
-
-@pytest.fixture(autouse=True)
-def _no_connection_outlives_its_test() -> Iterator[None]:
-    """Tasks run an event loop of their own, whose database thread keeps its connection for the next."""
-    yield
-    asyncio.run(database_sync_to_async(connections.close_all)())
 
 
 @pytest.fixture(autouse=True)

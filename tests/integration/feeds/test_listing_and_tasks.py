@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from asgiref.sync import async_to_sync
-from channels.db import database_sync_to_async
 from django.core.management import CommandError, call_command
-from django.db import connections
 from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
@@ -24,14 +21,8 @@ from tests.support.candles import ms
 from tests.support.database import no_database, query
 from tests.support.loading import Loader, days
 
+pytestmark = pytest.mark.usefixtures("no_connection_outlives_its_test")
 BTC = "BTCUSDT"
-
-
-@pytest.fixture(autouse=True)
-def _no_connection_outlives_its_test() -> Iterator[None]:
-    """Tasks and commands run an event loop of their own, whose database thread keeps its connection for the next."""
-    yield
-    asyncio.run(database_sync_to_async(connections.close_all)())
 
 
 @pytest.fixture
@@ -141,10 +132,10 @@ def test_the_tasks_fill_and_confirm_what_is_tracked(
 @pytest.mark.django_db(transaction=True)
 def test_a_task_that_gives_up_on_a_database_that_is_away_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with no_database(), caplog.at_level("INFO", logger="celery.app.trace"):
-        assert tasks.take_up_jobs.apply(retries=tasks.take_up_jobs.max_retries).state == "FAILURE"
+        assert tasks.run_job.apply(retries=tasks.run_job.max_retries).state == "FAILURE"
     (said,) = (record for record in caplog.records if record.name == "celery.app.trace")
     assert (said.levelname, said.exc_info) == ("INFO", None)
-    assert "take_up_jobs" in said.getMessage()
+    assert "run_job" in said.getMessage()
 
 
 def test_a_second_worker_leaves_a_run_alone(

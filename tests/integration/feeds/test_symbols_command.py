@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from channels.db import database_sync_to_async
 from django.core.management import CommandError, call_command
-from django.db import connections
 from pytest_django import Settings
 
 from feeds import tasks
@@ -21,12 +18,7 @@ from market.services.symbols import symbol_track
 from tests.support.candles import load, make_symbol, ms, random_frame
 from tests.support.loading import Loader
 
-
-@pytest.fixture(autouse=True)
-def _no_connection_outlives_its_test() -> Iterator[None]:
-    """The command runs an event loop of its own, whose database thread keeps its connection for the next."""
-    yield
-    asyncio.run(database_sync_to_async(connections.close_all)())
+pytestmark = pytest.mark.usefixtures("no_connection_outlives_its_test")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
@@ -24,19 +24,6 @@ TRACK_PAGE = "admin:market_symbol_track"
 
 def wish(client: Client, symbol: Symbol, name: str) -> Any:
     return client.post(reverse("admin:market_symbol_wish", args=[symbol.pk, name]), follow=True)
-
-
-@pytest.fixture
-def staff(client: Client) -> Callable[..., Client]:
-    """Logs somebody in who has these permissions and no others."""
-
-    def log_in(*permissions: str) -> Client:
-        user = User.objects.create_user("somebody", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return log_in
 
 
 @pytest.mark.parametrize("kind", list(Job.Kind))

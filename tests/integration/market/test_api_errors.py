@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from klineproject.local.instance import Instance
 from tests.support.eventually import eventually
-from tests.support.web_server import WebServer, migrate, web_server
+from tests.support.served import served
+from tests.support.web_server import WebServer, migrate
 
 # Of a database that is away: to be told within 2 s, with some room for a busy machine.
 SOON = 2.0
@@ -40,7 +41,7 @@ def server(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "DEBUG": "false",
     }
     migrate(environ)
-    with web_server(tmp_path_factory.mktemp("web"), environ) as server:
+    with served(tmp_path_factory.mktemp("web"), environ) as server:
         yield server
 
 

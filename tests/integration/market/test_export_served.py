@@ -73,14 +73,6 @@ def client(server: WebServer) -> Iterator[httpx.Client]:
         yield client
 
 
-def process(server: WebServer) -> psutil.Process:
-    (found,) = [
-        process for process in psutil.Process().children(recursive=True)
-        if any(link.laddr.port == server.port and link.status == "LISTEN" for link in process.net_connections("tcp"))
-    ]  # fmt: skip
-    return found
-
-
 @contextmanager
 def begun(client: httpx.Client) -> Iterator[Iterator[bytes]]:
     """An export of which the first part has come; the rest stays where it is while the block runs."""
@@ -159,10 +151,11 @@ def busy(instance: Instance) -> int:
 def test_the_server_does_not_grow_by_what_it_exports(client: httpx.Client, server: WebServer) -> None:
     """Six times 18 MB of text."""
     client.get(EXPORT)
-    before = process(server).memory_info().rss
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
     for _ in range(6):
         client.get(EXPORT)
-    assert process(server).memory_info().rss - before < 15 << 20
+    assert process.memory_info().rss - before < 15 << 20
 
 
 @pytest.mark.parametrize("path", ["/api/export/BTCUSDT", "/api/klines/BTCUSDT", "/api/coverage/BTCUSDT"])
@@ -178,6 +171,5 @@ def test_an_ending_server_does_not_wait_for_a_reader_who_does_not_read(
     services = instance.services()
     environ = {"DATABASE_URL": services.database_url, "REDIS_URL": services.redis_url, "DEBUG": "false"}
     with served(tmp_path, environ) as own, httpx.Client(base_url=own.url) as client, begun(client):
-        ending = process(own)
-        ending.terminate()
-        ending.wait(timeout=15)
+        own.process.terminate()
+        own.process.wait(timeout=15)

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.udf.conftest import Chart
+from tests.support.served import served
 from tests.support.udf_client import Failed, UdfClient
-from tests.support.web_server import WebServer, web_server
+from tests.support.web_server import WebServer
 
 # The data is committed by the fixture; the mark is what gives the run its test database.
 pytestmark = pytest.mark.django_db
@@ -175,7 +176,7 @@ def test_another_origin_may_read_what_it_is_allowed_to(server: WebServer, chart:
 
 def test_a_database_that_is_away_is_told_to_the_chart(tmp_path: Path) -> None:
     environ = {"DATABASE_URL": f"postgresql://kline@/kline?host={tmp_path}"}
-    with web_server(tmp_path, environ) as server:
+    with served(tmp_path, environ) as server:
         client = UdfClient(server.url)
         assert client.start()["supports_search"] is True
         with pytest.raises(Failed, match="the database does not answer"):

@@ -14,17 +14,11 @@ from rest_framework.exceptions import NotAuthenticated, Throttled
 
 from market.models import Symbol
 from tests.support.candles import load, make_symbol, ms, random_frame
-from udf.lookup import forget_ids
 from udf.views import DailyOpensView, DatafeedView, HistoryView, TimeView
 
 START = ms("2024-03-04T22:00")
 HOUR = 3_600_000
 END = START + 4 * HOUR
-
-
-@pytest.fixture(autouse=True)
-def _ids_are_looked_up_anew() -> None:
-    forget_ids()
 
 
 @pytest.fixture

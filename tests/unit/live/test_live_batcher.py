@@ -14,6 +14,7 @@ from feeds.live.database import DatabaseThread
 from market.domain.candle import Candle
 from market.domain.source import Source
 from market.domain.window import MINUTE_MS, TimeWindow
+from tests.support.eventually import eventually_here
 
 Store = Callable[[Sequence[Closed]], None]
 
@@ -80,16 +81,10 @@ async def running(bench: Bench) -> AsyncIterator[Bench]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  (conditions of several parts, none of which has an event)
-            await asyncio.sleep(0.005)
-
-
 async def test_a_full_batch_is_written_at_once(running: Bench) -> None:
     for number in range(BATCH_ROWS):
         running.batcher.put(closed(number, 1))
-    await until(lambda: len(running.table.rows) == BATCH_ROWS)
+    await eventually_here(lambda: len(running.table.rows) == BATCH_ROWS)
     assert running.table.batches == [BATCH_ROWS]
 
 
@@ -97,7 +92,7 @@ async def test_a_small_batch_is_written_when_it_is_old_enough(bench: Bench, monk
     monkeypatch.setattr("feeds.live.batcher.BATCH_AGE_S", 0.05)
     task = asyncio.create_task(bench.batcher.run())
     bench.batcher.put(closed(1, 1))
-    await until(lambda: len(bench.table.rows) == 1)
+    await eventually_here(lambda: len(bench.table.rows) == 1)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

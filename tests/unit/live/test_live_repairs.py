@@ -18,6 +18,7 @@ from market.domain.frame import CandleFrame
 from market.domain.source import Source
 from market.domain.window import MINUTE_MS, TimeWindow
 from tests.support.candles import random_frame
+from tests.support.eventually import eventually_here
 
 T0 = 1_774_008_000_000
 
@@ -65,9 +66,7 @@ class Bench:
         """Let the repairs run until then."""
         task = asyncio.create_task(self.repairs.run())
         try:
-            async with asyncio.timeout(5):
-                while not condition():  # noqa: ASYNC110  (what is waited for has no event)
-                    await asyncio.sleep(0.002)
+            await eventually_here(condition)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -143,6 +143,43 @@ class WithoutSockets(logging.Filter):
         return not str(record.msg).startswith(_OF_SOCKETS)
 
 
+def logging_settings(*, form: str, level: str) -> dict[str, Any]:
+    """The setting LOGGING. `form` is text or json."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "text": {"()": "klineproject.logs.TextFormatter"},
+            "json": {"()": "klineproject.logs.JsonFormatter"},
+        },
+        "filters": {
+            "without sockets": {"()": "klineproject.logs.WithoutSockets"},
+            "repeats": {"()": "klineproject.logs.Repeats"},
+            "broker away": {"()": "klineproject.logs.BrokerAwayInOneLine"},
+        },
+        "handlers": {
+            "nowhere": {"class": "logging.NullHandler"},
+            "console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["repeats"]},
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Whoever names a host that is not ours is told so. In the log each would be a page, as long as he likes.
+            "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
+            # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
+            # At DEBUG it quotes handshakes with all their headers.
+            "uvicorn.error": {
+                "level": "INFO" if level == "DEBUG" else level,
+                "filters": ["without sockets"],
+            },
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING", "filters": ["broker away"]},
+        },
+    }
+
+
 def configure(config: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG: the settings' LOGGING, Python's warnings, and what nobody has caught."""
     logging.config.dictConfig(config)

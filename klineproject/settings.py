@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 # Every process with settings can send tasks, so it needs the application that knows the broker.
 import klineproject.celery  # noqa: F401
 from klineproject.environment import BASE_DIR, INSTANCE, UnreadableSettings, read_environment, secrets_of
-from klineproject.logs import hide
+from klineproject.logs import hide, logging_settings
 from klineproject.secret_key import kept_key
 
 try:
@@ -294,36 +294,4 @@ STORE_PROCESSES = ENV.store_processes or min(4, os.cpu_count() or 1)
 
 hide([*secrets_of(ENV), SECRET_KEY])
 LOGGING_CONFIG = "klineproject.logs.configure"
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "text": {"()": "klineproject.logs.TextFormatter"},
-        "json": {"()": "klineproject.logs.JsonFormatter"},
-    },
-    "filters": {
-        "without sockets": {"()": "klineproject.logs.WithoutSockets"},
-        "repeats": {"()": "klineproject.logs.Repeats"},
-        "broker away": {"()": "klineproject.logs.BrokerAwayInOneLine"},
-    },
-    "handlers": {
-        "nowhere": {"class": "logging.NullHandler"},
-        "console": {"class": "logging.StreamHandler", "formatter": ENV.log_format, "filters": ["repeats"]},
-    },
-    "root": {"handlers": ["console"], "level": ENV.log_level},
-    "loggers": {
-        # Whoever names a host that is not ours is told so. In the log each would be a page, as long as he likes.
-        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
-        # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
-        # At DEBUG it quotes handshakes with all their headers.
-        "uvicorn.error": {
-            "level": "INFO" if ENV.log_level == "DEBUG" else ENV.log_level,
-            "filters": ["without sockets"],
-        },
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING", "filters": ["broker away"]},
-    },
-}
+LOGGING = logging_settings(form=ENV.log_format, level=ENV.log_level)

@@ -1,4 +1,4 @@
-"""Taking over what the product's forerunner has collected.
+"""Taking over what the original, which this product replaces, has collected.
 
 Its minutes have no checksum and no source, so they count as the stream's: anything else replaces them, and none of
 them replaces anything. Only minutes of which nothing is stored are taken.

@@ -1,4 +1,4 @@
-"""Reading the minutes that the product's forerunner has stored: a table `klines_1m` in a database of its own.
+"""Reading the minutes that the original has stored: a table `klines_1m` in a database of its own.
 
 Its columns are found by their names, since versions of it differ; nothing is ever written there.
 """
@@ -141,7 +141,7 @@ class Original:
 
 @contextmanager
 def original(dsn: str) -> Iterator[Original]:
-    """The forerunner's database, for reading. Raises UnusableOriginal."""
+    """The original's database, for reading. Raises UnusableOriginal."""
     try:
         connection = psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_S, application_name="klineproject")
     except psycopg.Error as error:

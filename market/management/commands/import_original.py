@@ -1,4 +1,4 @@
-"""Take over the minutes that the product's forerunner has stored."""
+"""Take over the minutes that the original, which this product replaces, has stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dsn",
             default=os.environ.get("ORIGINAL_DATABASE_URL", ""),
-            help="the forerunner's database, postgresql://user@host:5432/name; better in the variable "
+            help="the original's database, postgresql://user@host:5432/name; better in the variable "
             "ORIGINAL_DATABASE_URL, where no list of processes shows its password",
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -22,13 +21,12 @@ from feeds.fakebinance.recorded import RecordedMarket, read_zip
 from feeds.fakebinance.server import FakeExchange
 from feeds.fakebinance.store import zipped
 from market.domain.window import Month
+from tests.support.real_data import ABSENT, ARCHIVE, CAPTURED
 
-ROOT = Path(__file__).resolve().parents[3]
-REAL = Path(os.environ.get("REAL_DATA_DIR") or ROOT.parent / "shared" / "data")
-REAL_MONTHS = sorted(REAL.glob("archive/data/futures/um/monthly/klines/*/1m/*.zip"))
+REAL_MONTHS = sorted(ARCHIVE.glob("data/futures/um/monthly/klines/*/1m/*.zip"))
 needs_real_data = [
     pytest.mark.real_data,
-    pytest.mark.skipif(not REAL_MONTHS, reason=f"no real exchange files under {REAL} (set REAL_DATA_DIR)"),
+    pytest.mark.skipif(not REAL_MONTHS, reason=ABSENT),
 ]
 MINUTE_MS = 60_000
 START = Month(2026, 1).window.start
@@ -136,7 +134,7 @@ class TestAgainstRealFiles:
 
     @pytest.mark.parametrize("interval", ["15m", "1h", "1d"])
     def test_real_minutes_fold_to_the_exchanges_own_higher_candles(self, interval: str) -> None:
-        folder = REAL / "archive/data/spot/daily/klines/ETHUSDT"
+        folder = ARCHIVE / "data/spot/daily/klines/ETHUSDT"
         scale = Scale(8, 8, 8)
         files = sorted((folder / interval).glob("*.zip"))
         assert files
@@ -148,7 +146,7 @@ class TestAgainstRealFiles:
             assert [without_close_time(line) for line in ours] == [without_close_time(line) for line in expected]
 
     def test_a_made_up_symbol_has_every_key_of_a_real_one_in_its_order(self) -> None:
-        real = json.loads((REAL / "captured/fapi_exchangeInfo_2026-07-08.json").read_text(encoding="utf-8"))
+        real = json.loads((CAPTURED / "fapi_exchangeInfo_2026-07-08.json").read_text(encoding="utf-8"))
         ours = exchange_info(CATALOGUE.values(), Month(2026, 7).window.start, 2_400)
         assert list(ours) == list(real)
         assert ours["rateLimits"] == real["rateLimits"]
@@ -164,9 +162,9 @@ class TestAgainstRealFiles:
             assert grid(entry) == grid(other), entry["symbol"]
 
     def test_real_checksums_are_served_as_they_are(self) -> None:
-        with FakeExchange.running(archive_dir=REAL / "archive") as exchange:
+        with FakeExchange.running(archive_dir=ARCHIVE) as exchange:
             for path in REAL_MONTHS:
-                url = f"{exchange.url}/{path.relative_to(REAL / 'archive').as_posix()}"
+                url = f"{exchange.url}/{path.relative_to(ARCHIVE).as_posix()}"
                 text = httpx.get(f"{url}.CHECKSUM", trust_env=False).content
                 assert text == path.with_name(f"{path.name}.CHECKSUM").read_bytes()
                 assert text == f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}".encode()
@@ -174,7 +172,7 @@ class TestAgainstRealFiles:
 
 @cache
 def real_market() -> RecordedMarket:
-    return RecordedMarket(REAL / "archive")
+    return RecordedMarket(ARCHIVE)
 
 
 def without_close_time(line: bytes) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +20,11 @@ from market.models import ArchiveFile, LedgerDay
 from tests.support.candles import ms
 from tests.support.loading import Loader, states_of
 from tests.support.oracle import Row, stored_rows
+from tests.support.real_data import ABSENT, ARCHIVE
 
-ROOT: Final = Path(__file__).resolve().parents[3]
-DATA: Final = Path(os.environ.get("REAL_DATA_DIR") or ROOT.parent / "shared" / "data")
-ARCHIVE: Final = DATA / "archive"
 pytestmark = [
     pytest.mark.real_data,
-    pytest.mark.skipif(not ARCHIVE.is_dir(), reason=f"REAL_DATA_DIR: no folder {ARCHIVE} with real files"),
+    pytest.mark.skipif(not ARCHIVE.is_dir(), reason=ABSENT),
 ]
 
 MONTHS: Final = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import time
 from pathlib import Path
 
@@ -15,15 +14,14 @@ from feeds.binance.endpoints import checksum_path, member_name
 from feeds.binance.listing import listed_symbols
 from feeds.binance.wire import frame_from_csv, frame_from_klines, kline_event
 from market.domain.window import MINUTE_MS, Month, TimeWindow
+from tests.support.real_data import ABSENT, ARCHIVE, CAPTURED, REAL_DATA
 
-ROOT = Path(os.environ.get("REAL_DATA_DIR", Path(__file__).parents[4] / "shared" / "data"))
-CAPTURED = ROOT / "captured"
-MONTHS = sorted(ROOT.glob("archive/data/futures/um/monthly/klines/*/1m/*.zip"))
-DAYS = sorted(ROOT.glob("archive/data/spot/daily/klines/*/1m/*.zip"))
+MONTHS = sorted(ARCHIVE.glob("data/futures/um/monthly/klines/*/1m/*.zip"))
+DAYS = sorted(ARCHIVE.glob("data/spot/daily/klines/*/1m/*.zip"))
 
 pytestmark = [
     pytest.mark.real_data,
-    pytest.mark.skipif(not ROOT.is_dir(), reason=f"no real exchange files in {ROOT} (REAL_DATA_DIR)"),
+    pytest.mark.skipif(not REAL_DATA.is_dir(), reason=ABSENT),
 ]
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -16,9 +14,9 @@ from feeds.fakebinance.bars import MINUTE_MS, Scale
 from feeds.fakebinance.forming import Minute
 from feeds.fakebinance.frames import Printer, closing, framed, stream_of
 from feeds.fakebinance.tape import Shot
+from tests.support.real_data import ABSENT, CAPTURED
 
-REAL = Path(os.environ.get("REAL_DATA_DIR") or Path(__file__).resolve().parents[4] / "shared" / "data")
-CAPTURE = REAL / "captured" / "fstream_kline_frames_2026.jsonl"
+CAPTURE = CAPTURED / "fstream_kline_frames_2026.jsonl"
 # A real frame of 2026-10-07, with its numbers as the double keeps them.
 FRAME = (
     '{"stream":"btcusdt@kline_1m","data":{"e":"kline","E":1791382992723,"s":"BTCUSDT","k":{"t":1791382980000,'
@@ -86,7 +84,7 @@ def test_a_stream_name_is_lower_case_as_far_as_letters_have_one() -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not CAPTURE.is_file(), reason=f"no captured frames at {CAPTURE} (set REAL_DATA_DIR)")
+@pytest.mark.skipif(not CAPTURE.is_file(), reason=ABSENT)
 def test_events_have_the_keys_of_all_captured_ones_in_their_order() -> None:
     ours = json.loads(PRINTER.wrapped(PRINTER.event(Shot(BAR, False), 1)))
     for line in CAPTURE.read_text(encoding="utf-8").splitlines():

@@ -12,6 +12,8 @@ from market.domain.frame import FloatArray
 _UNITS: Final = 1e8
 # Below this, floats tell eight decimal places apart with so much room that one rounding finds the decimal.
 _SMALL: Final = 2.0**23
+_THOUSAND: Final = 1e3
+_FIFTEEN_DIGITS: Final = 1e15
 
 
 def net_volumes(volume: FloatArray, taker_buy_volume: FloatArray) -> FloatArray:
@@ -20,8 +22,24 @@ def net_volumes(volume: FloatArray, taker_buy_volume: FloatArray) -> FloatArray:
     # An infinity less an infinity is no number, and says so by itself.
     with np.errstate(invalid="ignore"):
         nearest: FloatArray = np.rint((2 * taker_buy_volume - volume) * _UNITS) / _UNITS
-    # rint keeps the sign of a zero, which the domain's round() drops.
-    nearest += 0.0
-    for row in np.flatnonzero((volume >= _SMALL) & np.isfinite(volume)):
-        nearest[row] = net_volume(float(volume[row]), float(taker_buy_volume[row]))
+        # rint keeps the sign of a zero, which the domain's round() drops.
+        nearest += 0.0
+        (large,) = ((volume >= _SMALL) & np.isfinite(volume)).nonzero()
+        if len(large):
+            nearest[large] = _of_large(volume[large], taker_buy_volume[large])
     return nearest
+
+
+def _of_large(volume: FloatArray, taker_buy_volume: FloatArray) -> FloatArray:
+    """The same where the eighth place is too fine.
+
+    The exchange counts in thousandths. Of at most fifteen digits no two decimals are one float, so a float that is the
+    nearest to so many thousandths stands for them and for nothing else. What is no such number is reckoned as a decimal.
+    """
+    units, bought = np.rint(volume * _THOUSAND), np.rint(taker_buy_volume * _THOUSAND)
+    is_known = (units / _THOUSAND == volume) & (bought / _THOUSAND == taker_buy_volume)
+    is_known &= (units < _FIFTEEN_DIGITS) & (np.abs(bought) < _FIFTEEN_DIGITS)
+    net: FloatArray = (2 * bought - units) / _THOUSAND
+    for row in (~is_known).nonzero()[0]:
+        net[row] = net_volume(float(volume[row]), float(taker_buy_volume[row]))
+    return net

@@ -20,36 +20,39 @@ from market.domain.bar import BarRow
 from market.domain.interval import Interval
 from market.domain.page import COLUMNS, Page
 from market.domain.window import TimeWindow, to_datetime
+from market.store.prepared import BIGINT, INTEGER, TIMESTAMPTZ, Prepared, ValueType
 from market.store.tables import PG_EPOCH_MS, TABLES
 
 # Primary key, read backwards from the end of the window; the newest chunk first, and no other if it has enough. One
 # array for each column: a page comes over as seven values, and no object is made of any of its numbers.
 _PAGE: Final = sql.SQL(
     "SELECT {arrays} FROM (SELECT {columns} FROM {table}"
-    " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s) AS bar"
+    " WHERE symbol_id = $1 AND time >= $2 AND time < $3 ORDER BY time DESC LIMIT $4) AS bar"
 )
+_PAGE_TYPES: Final = (INTEGER, TIMESTAMPTZ, TIMESTAMPTZ, BIGINT)
 # The same, and the newest stored minute since a moment: one statement, hence one state of the database, so that a bar
 # and the minutes that it was folded from cannot come from either side of a commit.
 _PAGE_AND_MINUTE: Final = sql.SQL(
-    "SELECT {arrays}, (SELECT time FROM {minutes} WHERE symbol_id = %s AND time >= %s ORDER BY time DESC LIMIT 1)"
+    "SELECT {arrays}, (SELECT time FROM {minutes} WHERE symbol_id = $1 AND time >= $5 ORDER BY time DESC LIMIT 1)"
     " FROM (SELECT {columns} FROM {table}"
-    " WHERE symbol_id = %s AND time >= %s AND time < %s ORDER BY time DESC LIMIT %s) AS bar"
+    " WHERE symbol_id = $1 AND time >= $2 AND time < $3 ORDER BY time DESC LIMIT $4) AS bar"
 )
 
 
-def _page_statements(template: sql.SQL) -> dict[Interval, str]:
-    names = [sql.Identifier(name) for name in COLUMNS]
-    arrays = sql.SQL(", ").join(sql.SQL("array_agg({})").format(name) for name in names)
-    return {
+def _page_statements(template: sql.SQL, name: str, types: Sequence[ValueType]) -> dict[Interval, Prepared]:
+    names = [sql.Identifier(column) for column in COLUMNS]
+    arrays = sql.SQL(", ").join(sql.SQL("array_agg({})").format(column) for column in names)
+    statements = {
         interval: template.format(
             arrays=arrays, columns=sql.SQL(", ").join(names), table=table, minutes=TABLES[Interval.M1]
         ).as_string()
         for interval, table in TABLES.items()
     }
+    return {interval: Prepared(f"{name} {interval.value}", text, types) for interval, text in statements.items()}
 
 
-PAGE: Final = _page_statements(_PAGE)
-PAGE_AND_MINUTE: Final = _page_statements(_PAGE_AND_MINUTE)
+PAGE: Final = _page_statements(_PAGE, "page", _PAGE_TYPES)
+PAGE_AND_MINUTE: Final = _page_statements(_PAGE_AND_MINUTE, "page and minute", (*_PAGE_TYPES, TIMESTAMPTZ))
 
 # An array of PostgreSQL's in binary form: one dimension without nulls, behind a header.
 _ARRAY_HEADER: Final = 20
@@ -71,8 +74,7 @@ class _Milliseconds(Loader):
 
 def newest_page(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> Page:
     """The newest `limit` bars that open inside the window."""
-    result = _execute(PAGE[interval], [symbol_id, to_datetime(window.start), to_datetime(window.end), limit])
-    return _page(result)
+    return _page(_execute(PAGE[interval], (symbol_id, window.start, window.end, limit)))
 
 
 def newest_page_and_minute(
@@ -80,8 +82,7 @@ def newest_page_and_minute(
 ) -> tuple[Page, int | None]:
     """The newest `limit` bars that open inside the window, and the open time of the newest stored minute, if one opens
     at or after `since`; as of one moment."""
-    values = [symbol_id, to_datetime(since), symbol_id, to_datetime(window.start), to_datetime(window.end), limit]
-    result = _execute(PAGE_AND_MINUTE[interval], values)
+    result = _execute(PAGE_AND_MINUTE[interval], (symbol_id, window.start, window.end, limit, since))
     minute = result.get_value(0, len(COLUMNS))
     return _page(result), None if minute is None else _INT64.unpack(minute)[0] // 1_000 + PG_EPOCH_MS
 
@@ -99,15 +100,11 @@ def _page(result: PGresult) -> Page:
     )
 
 
-def _execute(statement: str, values: list[Any]) -> PGresult:
-    """The binary result of a statement that stays planned."""
+def _execute(statement: Prepared, values: Sequence[int]) -> PGresult:
+    """The result of a statement that stays planned."""
     _be_connected()
     with connection.wrap_database_errors:
-        cursor = psycopg.Cursor(connection.connection)
-        cursor.execute(statement, values, prepare=True, binary=True)
-        if cursor.pgresult is None:
-            raise psycopg.InterfaceError("a statement was executed and has no result")
-        return cursor.pgresult
+        return statement.execute(connection.connection, values)
 
 
 def _fetch(statement: str, parameters: list[Any]) -> list[Any]:

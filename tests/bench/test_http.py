@@ -60,7 +60,7 @@ _MINUTES: Final = """
            round((60010 + 9000 * sin(n / 7e4) + 70 * sin(n / 11.0))::numeric, 2)::float8,
            (n * 7919 %% 1000003) / 1000.0, (n * 7919 %% 1000003) * 60.0, (n * 7919 %% 1000003) / 2000.0,
            (n * 7919 %% 1000003) * 30.0, n %% 1000, 2
-      FROM generate_series(0, %(minutes)s - 1) AS n
+      FROM generate_series(0::bigint, %(minutes)s - 1) AS n
 """
 _FOLD: Final = sql.SQL(
     "INSERT INTO {table} (symbol_id, time, open, high, low, close, volume, quote_volume, taker_buy_volume,"

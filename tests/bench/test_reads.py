@@ -88,8 +88,8 @@ class Store:
         start = interval.back(_NOW, limit) if interval in (Interval.M1, Interval.M5, Interval.M15) else 0
         values = [self.symbol_id, to_datetime(start), to_datetime(LATEST_MS), limit]
         began = time.perf_counter()
-        cursor = psycopg.Cursor(self._connection.connection)
-        cursor.execute(PAGE[interval], values, prepare=True, binary=True)
+        cursor = psycopg.RawCursor(self._connection.connection)
+        cursor.execute(PAGE[interval].statement, values, prepare=True, binary=True)
         cursor.fetchall()
         return time.perf_counter() - began
 

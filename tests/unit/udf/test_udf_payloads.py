@@ -80,6 +80,15 @@ def test_net_volumes_are_the_domains_to_the_bit(pairs: list[tuple[float, float]]
     assert not any(value == 0 and math.copysign(1, value) < 0 for value in found)
 
 
+thousandths = st.integers(0, 10**16).map(lambda number: number / 1_000) | st.integers(0, 10**12).map(float)
+
+
+@given(st.lists(st.tuples(thousandths, thousandths), min_size=1))
+def test_net_volumes_of_a_month_are_the_domains_to_the_bit(pairs: list[tuple[float, float]]) -> None:
+    whole, bought = [max(pair) for pair in pairs], [min(pair) for pair in pairs]
+    assert net_volumes(np.array(whole), np.array(bought)).tolist() == list(map(net_volume, whole, bought))
+
+
 def test_numbers_that_json_does_not_have_become_null() -> None:
     row = (0, math.nan, math.inf, -math.inf, 1.0, math.nan, 1.0, 0.0, 0)
     page = strict(payloads.history(Page.of_rows([row]), Series.PRICE))

@@ -12,7 +12,7 @@ from market.domain.frame import FloatArray
 _UNITS: Final = 1e8
 # Below this, floats tell eight decimal places apart with so much room that one rounding finds the decimal.
 _SMALL: Final = 2.0**23
-_THOUSAND: Final = 1e3
+_COARSE_UNITS: Final = 1e4
 _FIFTEEN_DIGITS: Final = 1e15
 
 
@@ -34,12 +34,13 @@ def _of_large(volume: FloatArray, taker_buy_volume: FloatArray) -> FloatArray:
     """The same where the eighth place is too fine.
 
     The exchange counts in thousandths. Of at most fifteen digits no two decimals are one float, so a float that is the
-    nearest to so many thousandths stands for them and for nothing else. What is no such number is reckoned as a decimal.
+    nearest to so many ten-thousandths stands for them and for nothing else. Whatever is no such number is reckoned as
+    a decimal.
     """
-    units, bought = np.rint(volume * _THOUSAND), np.rint(taker_buy_volume * _THOUSAND)
-    is_known = (units / _THOUSAND == volume) & (bought / _THOUSAND == taker_buy_volume)
+    units, bought = np.rint(volume * _COARSE_UNITS), np.rint(taker_buy_volume * _COARSE_UNITS)
+    is_known = (units / _COARSE_UNITS == volume) & (bought / _COARSE_UNITS == taker_buy_volume)
     is_known &= (units < _FIFTEEN_DIGITS) & (np.abs(bought) < _FIFTEEN_DIGITS)
-    net: FloatArray = (2 * bought - units) / _THOUSAND
+    net: FloatArray = (2 * bought - units) / _COARSE_UNITS
     for row in (~is_known).nonzero()[0]:
         net[row] = net_volume(float(volume[row]), float(taker_buy_volume[row]))
     return net

@@ -28,6 +28,15 @@ _TOO_LONG: Final = (
 _TOO_LATE: Final = (HTTPStatus.REQUEST_TIMEOUT, "The request line and the headers did not arrive in time.")
 
 
+def plain_answer(status: HTTPStatus, text: str) -> bytes:
+    """A whole answer of HTTP itself, after which the connection is closed. `text` is ASCII."""
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        f"content-length: {len(text)}\r\nconnection: close\r\n\r\n"
+    )
+    return f"{head}{text}".encode()
+
+
 class _HeadTooLong(Exception):
     """Ends the parser's work at a head that came at once."""
 
@@ -125,11 +134,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing() or self._is_answering:
             self.transport.close()
             return
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            f"content-length: {len(text)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(f"{head}{text}".encode())
+        self.transport.write(plain_answer(status, text))
         self.transport.close()
 
     @staticmethod

@@ -12,6 +12,7 @@ from django.views.generic import RedirectView
 from canvas import outside as canvas
 from klineproject.schema import DocsView, SchemaView
 from market.api import errors as api
+from market.api.upgrade import not_a_socket
 from udf import errors as udf
 from udf.urls import is_ours as is_datafeed
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view()),
     path("api/", include("market.api.urls")),
+    path("ws", not_a_socket),
     path("", include("canvas.urls")),
     path("", include("udf.urls")),
 ]

@@ -32,6 +32,8 @@ class Command(BaseCommand):
             port=options["port"],
             # With a limit for heads that are long, or slow.
             http="klineproject.connections:Connection",
+            # With an end in good time for frames that are none, or too many.
+            ws="klineproject.sockets:SocketConnection",
             # Compressing each update for each socket costs twice as much as all the rest of a delivery.
             ws_per_message_deflate=False,
             # Beyond the protocol's 16 KiB, so that a longer message gets an error frame; far beyond, it is cut off.

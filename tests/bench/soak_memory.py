@@ -1,7 +1,7 @@
 """How much memory each process of the demo takes over time, its services included.
 
-What counts is memory of a process' own (USS): pages that it shares, with PostgreSQL's buffers above all, are resident
-in it as soon as it has touched them and are no leak.
+What counts is the memory that a process has filled by itself, its anonymous pages. Programs and files that it maps are
+no leak, and PostgreSQL's buffers are resident in each process that has ever touched them.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def _name(process: psutil.Process) -> str:
 
 
 def _own_mib(process: psutil.Process) -> float:
-    return float(process.memory_full_info().uss) / _MIB
+    memory = process.memory_info()
+    return float(memory.rss - memory.shared) / _MIB
 
 
 def _sum(pids: list[int]) -> float:

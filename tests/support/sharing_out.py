@@ -11,6 +11,8 @@ from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling
 
+from klineproject.local.places import CHECKOUT
+
 # What runs longest is begun first, so that nobody waits for it at the end.
 _FIRST: Final = ("tests/acceptance/", "tests/integration/live/")
 # With more, all would wait for the worker that has the acceptance tests.
@@ -33,6 +35,8 @@ def together(nodeid: str) -> str:
     Acceptance tests: what they need, for each of them alone would use two processors. So at most two are at work at a
     time, those that look at a load or a server that is killed, and those that look at the product as a whole.
     Tests of the live side: nothing. They share no fixture and take seconds each.
+    Tests in a package (a folder with an `__init__.py`): the package, whose products and browsers are started once, and
+    stopped when its last test is over. Without that file, pytest would keep them to the very end.
     All others: their file, whose fixtures are made once.
     """
     file = PurePosixPath(nodeid.partition("::")[0])
@@ -40,7 +44,7 @@ def together(nodeid: str) -> str:
         return f"{file.parent}/*_crash.py" if file.name.endswith("_crash.py") else str(file.parent)
     if file.is_relative_to("tests/integration/live"):
         return nodeid
-    return str(file)
+    return str(file.parent if (CHECKOUT / file.parent / "__init__.py").exists() else file)
 
 
 class SharingOut(LoadScopeScheduling):

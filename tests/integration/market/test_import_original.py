@@ -1,4 +1,4 @@
-"""Taking over a table of the forerunner's shape, which lies in the test's own database."""
+"""Taking over a table of the original's shape, which lies in the test's own database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def frame() -> CandleFrame:
 
 @pytest.fixture
 def table() -> Iterator[Fill]:
-    """Makes the table: `table("BTCUSDT", frame)`; columns as the forerunner's API shows them."""
+    """Makes the table: `table("BTCUSDT", frame)`; columns as the original's API shows them."""
 
     def fill(symbol: str, frame: CandleFrame, *, time_type: str = "timestamptz", more: str = "") -> None:
         columns = (

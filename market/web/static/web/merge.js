@@ -13,7 +13,7 @@
  */
 
 /** What a saved canvas says of itself, so that another program's is not taken for ours. */
-export const FORMAT = "klineproject.drawings/1";
+const FORMAT = "klineproject.drawings/1";
 
 /**
  * A canvas as it is saved.

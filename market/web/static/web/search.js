@@ -132,7 +132,7 @@ export class Search {
  * @param {readonly string[]} symbols
  * @param {string} query
  */
-export function matching(symbols, query) {
+function matching(symbols, query) {
   const found = symbols.filter((symbol) => symbol.includes(query));
   return [...found.filter((symbol) => symbol.startsWith(query)), ...found.filter((symbol) => !symbol.startsWith(query))];
 }

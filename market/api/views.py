@@ -135,14 +135,16 @@ class StatusView(ApiView):
         now = self.now()
         history = history_progress(now=now)
         live = live_status(now=now)
+        # One for all: making the fields anew for each of hundreds of symbols would take longer than all the rest.
+        live_out, history_out = LiveOut(), HistoryOut()
         return Response(
             {
                 "is_running": live.is_running,
                 "active_symbols": [progress.symbol for progress in history],
                 "collector_connected": live.is_connected,
-                "live": [LiveOut(symbol).data for symbol in live.symbols],
+                "live": [live_out.to_representation(symbol) for symbol in live.symbols],
                 "collectors": [CollectorOut(collector).data for collector in live.collectors],
-                "history": [HistoryOut(progress).data for progress in history],
+                "history": [history_out.to_representation(progress) for progress in history],
                 "server_time": now,
             }
         )

@@ -14,6 +14,7 @@ from market.domain.ledger import DayEntry
 from market.domain.source import DayState
 from market.domain.window import MINUTE_MS, Month, TimeWindow, day_of, day_start
 from market.models import STORED_ROWS, ArchiveFile, LedgerDay, Symbol
+from market.selectors.past import PAST_SUMS
 from market.store import audit, ledger, progress
 
 _DONE = Q(is_settled=True) | Q(expected__lte=STORED_ROWS)
@@ -134,7 +135,7 @@ def history_progress(*, now: int, symbols: Sequence[Symbol] | None = None) -> li
         for symbol_id, window in windows.items()
         if not window.is_empty
     ]
-    sums = progress.sum_days(ends, today=today)
+    sums = PAST_SUMS.with_recent(ends, today=today)
     return [_progress(symbol, windows[symbol.id], sums.get(symbol.id), today) for symbol in symbols]
 
 

@@ -34,6 +34,13 @@ SUM_DAYS: Final = """
      GROUP BY symbol_id
 """
 
+# Primary key. Written by triggers on the ledger, in the transaction that changes it.
+READ_CHANGES: Final = "SELECT symbol_id, changed_at FROM market_ledgerchange WHERE symbol_id = ANY(%s)"
+
+# Changes of younger days may not be told of: those of the last three days are not, and a transaction that writes to one
+# of them may last until it is older.
+DAYS_UNTOLD: Final = 10
+
 # In the order of the columns above.
 _STATES: Final = (
     DayState.MISSING,
@@ -66,6 +73,30 @@ class LedgerSums:
     gap_minutes: int
     open_gap_minutes: int
     states: dict[DayState, int]
+
+    def plus(self, later: LedgerSums) -> LedgerSums:
+        """The sums over these days and those, none of which are the same."""
+        return LedgerSums(
+            rows=self.rows + later.rows,
+            conflict_rows=self.conflict_rows + later.conflict_rows,
+            first_day=min(self.first_day, later.first_day),
+            last_day=max(self.last_day, later.last_day),
+            days_done=self.days_done + later.days_done,
+            past_days_done=self.past_days_done + later.past_days_done,
+            gap_days=self.gap_days + later.gap_days,
+            open_gap_days=self.open_gap_days + later.open_gap_days,
+            gap_minutes=self.gap_minutes + later.gap_minutes,
+            open_gap_minutes=self.open_gap_minutes + later.open_gap_minutes,
+            states={state: days + later.states[state] for state, days in self.states.items()},
+        )
+
+
+def changes(symbol_ids: Sequence[int]) -> dict[int, dt.datetime]:
+    """When the ledger of each symbol was last changed, days younger than DAYS_UNTOLD perhaps apart; symbols whose
+    ledger nobody has changed since this is recorded are absent."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_CHANGES, [list(symbol_ids)])
+        return dict(cursor.fetchall())
 
 
 def sum_days(windows: Sequence[tuple[int, dt.date, dt.date]], *, today: dt.date) -> dict[int, LedgerSums]:

@@ -23,6 +23,7 @@ _THREADS: Final = 4
 # The longest body that the views take, by the beginning of their address, and how long one may take to arrive.
 _BODY_BYTES: Final = {"/api": 64 << 10, "": 2 << 20}
 _BODY_SECONDS: Final = 20.0
+_ANNOUNCE_BODY: Final = frozenset({b"content-length", b"transfer-encoding"})
 # How much of a body that nobody wants is read, and for how long; whoever sends more is cut off.
 _UNREAD_BYTES: Final = 8 << 20
 _UNREAD_SECONDS: Final = 2.0
@@ -62,11 +63,14 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """A request, in one of the threads.
 
-    1. Its body is collected first: a client that trickles one must not hold a thread. One that is longer than the view
-       wants is handed over as it is; the view refuses it by its length.
+    1. A body is collected first: a client that trickles one must not hold a thread. One that is longer than
+       the view wants is handed over as it is; the view refuses it by its length.
     2. What the view has not read is read before the answer ends: a server that closes on unread bytes resets the
        connection, and the client never sees the answer that refused it.
     """
+    if not _has_body(scope):
+        await _views(scope, b"", receive, send, is_whole=True)
+        return
     collected: list[bytes] = []
     has_more = True
     try:
@@ -103,6 +107,11 @@ async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 def _most(path: str) -> int:
     return next(most for begin, most in _BODY_BYTES.items() if path.startswith(begin))
+
+
+def _has_body(scope: dict[str, Any]) -> bool:
+    """Whether a body follows, which HTTP/1.1 says by one of two headers."""
+    return any(name in _ANNOUNCE_BODY for name, _ in scope["headers"])
 
 
 def _length(scope: dict[str, Any]) -> int:

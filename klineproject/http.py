@@ -10,16 +10,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader, BytesIO, RawIOBase
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from django.core import signals
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import set_script_prefix
+from django.urls import ResolverMatch, set_script_prefix
+
+from klineproject.reads import ShortWay
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +64,47 @@ class ThreadedHandler(BaseHandler):
     def __init__(self, *, threads: int) -> None:
         super().__init__()
         self.load_middleware(is_async=False)
+        self._short_way = ShortWay()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="http")
 
     async def __call__(self, scope: Message, begun: bytes, receive: Receive, send: Send, *, is_whole: bool) -> None:
         """Answer one request. `begun` is its body as far as it has come; unless that is the whole, the rest is received
         when, and if, the view reads it."""
-        loop = asyncio.get_running_loop()
-        body = BytesIO(begun) if is_whole else BufferedReader(_LateBody(begun, receive, loop))
-        answer = await loop.run_in_executor(self._threads, self._answer, scope, body)
+        short = self._short_way.match(scope) if is_whole and not begun else None
+        if short is not None:
+            answer = await self._in_thread(self._answer_shortly, scope, short)
+        else:
+            body = BytesIO(begun) if is_whole else BufferedReader(_LateBody(begun, receive, asyncio.get_running_loop()))
+            answer = await self._in_thread(self._answer, scope, body)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if isinstance(answer, _Whole):
             await send({"type": "http.response.body", "body": answer.body})
         else:
             await self._stream(answer, scope, receive, send)
 
+    def _in_thread(self, function: Callable[..., _Result], *arguments: Any) -> asyncio.Future[_Result]:
+        """The function's result. The event loop's own way of handing over goes through a second future with locks of
+        its own, for half as much time again."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Result] = loop.create_future()
+        self._threads.submit(_work, loop, future, function, arguments)
+        return future
+
     def _answer(self, scope: Message, body: Any) -> _Whole | _Stream:
         """In a thread: the view's answer, as far as it can be made at once."""
         signals.request_started.send(sender=type(self), scope=scope)
         set_script_prefix(scope.get("root_path", "") or "")
         response: HttpResponseBase = self.get_response(ASGIRequest(scope, body))
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
-        headers += [(b"set-cookie", cookie.OutputString().encode("latin-1")) for cookie in response.cookies.values()]
         if isinstance(response, StreamingHttpResponse):
-            return _Stream(response.status_code, headers, response, iter(response))
-        whole = _Whole(response.status_code, headers, cast("Any", response).content)
+            return _Stream(response.status_code, _headers(response), response, iter(response))
+        whole = _whole(response)
         response.close()
         return whole
+
+    def _answer_shortly(self, scope: Message, match: ResolverMatch) -> _Whole | _Stream:
+        """In a thread: the same for what can go the short way. Nothing there is streamed, and nothing has to be
+        closed."""
+        return _whole(self._short_way.answer(scope, match))
 
     async def _stream(self, answer: _Stream, scope: Message, receive: Receive, send: Send) -> None:
         """Part after part, until the end or until the client has left.
@@ -92,14 +112,13 @@ class ThreadedHandler(BaseHandler):
         Where one cannot be made or is not taken, the answer stays without its end and the server cuts the connection:
         the client sees that it has not got everything.
         """
-        loop = asyncio.get_running_loop()
         gone = asyncio.create_task(_disconnect(receive))
         step: asyncio.Future[bytes] | None = None
         try:
             while not gone.done():
                 part = b""
                 if scope["method"] != "HEAD":
-                    step = loop.run_in_executor(self._threads, _next_part, answer.parts)
+                    step = self._in_thread(_next_part, answer.parts)
                     part = await asyncio.shield(step)
                 async with asyncio.timeout(_STALLED_SECONDS):
                     await send({"type": "http.response.body", "body": part, "more_body": bool(part)})
@@ -114,7 +133,42 @@ class ThreadedHandler(BaseHandler):
             if step is not None:
                 # Where the server stops in the middle of a part: nothing is closed that a thread still works with.
                 await asyncio.wait([step])
-            await loop.run_in_executor(self._threads, answer.response.close)
+            await self._in_thread(answer.response.close)
+
+
+def _whole(response: HttpResponseBase) -> _Whole:
+    return _Whole(response.status_code, _headers(response), cast("Any", response).content)
+
+
+def _headers(response: HttpResponseBase) -> Headers:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+    headers += [(b"set-cookie", cookie.OutputString().encode("latin-1")) for cookie in response.cookies.values()]
+    return headers
+
+
+def _work(
+    loop: asyncio.AbstractEventLoop,
+    future: asyncio.Future[_Result],
+    function: Callable[..., _Result],
+    arguments: tuple[Any, ...],
+) -> None:
+    """In a thread: call the function, and tell the event loop."""
+    try:
+        told = partial(_settle, future, result=function(*arguments))
+    except BaseException as error:  # noqa: BLE001  (whoever waits for the result gets it)
+        told = partial(_settle, future, error=error)
+    # A loop that has ended waits for nothing.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(told)
+
+
+def _settle(future: asyncio.Future[_Result], result: _Result | None = None, error: BaseException | None = None) -> None:
+    if future.done():
+        return  # nobody waits any more
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(cast("_Result", result))
 
 
 async def _disconnect(receive: Receive) -> None:

@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.views import View
 
+from market.access.admission import admit
 from market.domain.clock import wall_clock_ms
 from market.domain.interval import Interval
-from market.domain.page import Page
 from market.domain.window import DAY_MS, LATEST_MS, TimeWindow
 from market.selectors.candles import klines_live
 from market.selectors.holes import holes_list
@@ -23,7 +23,6 @@ from udf.errors import BadParameter, answer_to, failure
 from udf.instruments import EXCHANGE, TYPE, Series, Ticker, search, search_item, symbol_info, symbol_table
 from udf.lookup import instrument_of, symbol_id_of, symbol_of
 from udf.parameters import Parameters
-from udf.rules import admit
 
 _SHORTEST_MONTH_MS: Final = 28 * DAY_MS
 MAX_QUOTES: Final = 200
@@ -122,16 +121,16 @@ class HistoryView(DatafeedView):
         before = LATEST_MS if before is None else before
         start, limit = _extent(parameters, interval, before)
         symbol_id = symbol_id_of(ticker)
-        page, is_closed = Page.of_rows(()), False
-        if before > 0:
-            page, is_closed = klines_live(
-                symbol_id=symbol_id,
-                name=ticker.symbol,
-                interval=interval,
-                limit=limit,
-                now=self.now(),
-                end_time=before - 1,
-            )
+        if before <= 0:
+            return _body(payloads.no_data(), _LIVE_PAGE)
+        page, is_closed = klines_live(
+            symbol_id=symbol_id,
+            name=ticker.symbol,
+            interval=interval,
+            limit=limit,
+            now=self.now(),
+            end_time=before - 1,
+        )
         if not len(page):
             return _body(payloads.no_data(), _LIVE_PAGE)
         page = page[min(int(page.time.searchsorted(start)), len(page) - 1) :]

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
@@ -102,15 +103,14 @@ def _page(result: PGresult) -> Page:
 
 def _execute(statement: Prepared, values: Sequence[int]) -> PGresult:
     """The result of a statement that stays planned."""
-    _be_connected()
-    with connection.wrap_database_errors:
-        return statement.execute(connection.connection, values)
+    database = _connected()
+    with database.wrap_database_errors:
+        return statement.execute(database.connection, values)
 
 
 def _fetch(statement: str, parameters: list[Any]) -> list[Any]:
     """All rows of a statement that stays planned."""
-    _be_connected()
-    with connection.wrap_database_errors, binary_cursor() as cursor:
+    with _connected().wrap_database_errors, binary_cursor() as cursor:
         cursor.execute(statement, parameters, prepare=True, binary=True)
         return cursor.fetchall()
 
@@ -123,19 +123,22 @@ def binary_cursor() -> psycopg.Cursor[Any]:
     return cursor
 
 
-def _be_connected() -> None:
-    """What Django's own cursor() does first: a connection that the server closed since the last request is replaced,
-    and not noticed by a failed query.
+def _connected() -> BaseDatabaseWrapper:
+    """This thread's connection, after what Django's own cursor() does first: a connection that the server closed since
+    the last request is replaced, and not noticed by a failed query.
 
     Django asks the database for that. Here it is enough that nothing has come from it since the last answer, for the
     end of a connection would have; that saves each page a way to the database and back.
     """
-    held = connection.connection
-    is_unasked = held is not None and not getattr(connection, "health_check_done", True)
+    # Not by Django's proxy, which looks for the thread's connection at each of its attributes.
+    database = connections[DEFAULT_DB_ALIAS]
+    held = database.connection
+    is_unasked = held is not None and not getattr(database, "health_check_done", True)
     if is_unasked and not _has_spoken(held.pgconn.socket):
-        connection.health_check_done = True  # type: ignore[attr-defined]
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
+        database.health_check_done = True  # type: ignore[attr-defined]
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    return database
 
 
 def _has_spoken(socket: int) -> bool:

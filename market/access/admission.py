@@ -1,4 +1,4 @@
-"""The REST framework's rules (who asks, whether he may, how often), for views that are not of the framework."""
+"""The REST framework's rules (who asks, whether he may, how often), for views that do without the rest of it."""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -89,14 +91,17 @@ class KlinesView(ApiView):
 
 
 def _is_plain(request: HttpRequest) -> bool:
-    """Whether it reads, brings no body, and takes JSON."""
+    """Whether it reads, brings no body, takes JSON and can be read."""
     accepted = request.META.get("HTTP_ACCEPT", "*/*").split(",")
-    return (
-        request.method in {"GET", "HEAD"}
-        and any(part.strip().partition(";q=")[0] in _JSON for part in accepted)
-        and "HTTP_TRANSFER_ENCODING" not in request.META
-        and api_settings.URL_FORMAT_OVERRIDE not in request.GET
-    )
+    # With too many parameters. The framework answers to that.
+    with suppress(SuspiciousOperation):
+        return (
+            request.method in {"GET", "HEAD"}
+            and any(part.strip().partition(";q=")[0] in _JSON for part in accepted)
+            and "HTTP_TRANSFER_ENCODING" not in request.META
+            and api_settings.URL_FORMAT_OVERRIDE not in request.GET
+        )
+    return False
 
 
 def _cache_of(page: Page, is_closed: bool, now: int, *, interval: Interval, end_time: int | None, limit: int) -> str:

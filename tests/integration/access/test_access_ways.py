@@ -49,6 +49,8 @@ def told(reply: httpx.Response) -> tuple[int, dict[str, str], bytes]:
         (KLINES, {"Accept": "text/html, */*;q=0.8"}, 200),
         (KLINES + "&format=csv", {}, 404),
         (KLINES + "&limit=0", {}, 400),
+        (KLINES + "&a" * 1_100, {}, 400),
+        (HISTORY + "&a" * 1_100, {}, 400),
         (HISTORY + "&countback=0", {}, 400),
         ("/api/klines/NOPEUSDT", {}, 404),
         ("/api/klines/%00", {}, 404),

@@ -68,6 +68,10 @@ async def job_run(job: Job) -> None:
         await asyncio.gather(work, reports, return_exceptions=True)
     if not work.cancelled():
         outcome = work.result()
+        # A job can be over before its first report.
+        await database_sync_to_async(job_report)(
+            job=job, steps=progress.steps, steps_done=progress.steps_done, text=progress.text
+        )
         await database_sync_to_async(job_end)(job=job, state=outcome.state, text=outcome.text)
 
 

@@ -78,7 +78,7 @@ def django_db_modify_db_settings_xdist_suffix() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_candle_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Empty the candle tables after a test that commits: they have no models, so Django's flush does not know them."""
+    """Empty the candle tables and the live tail after a test that commits: Django's flush knows neither."""
     mark = request.node.get_closest_marker("django_db")
     commits = "transactional_db" in request.fixturenames or (mark is not None and mark.kwargs.get("transaction"))
     if not commits:
@@ -86,9 +86,10 @@ def _no_candle_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
         return
     request.getfixturevalue("transactional_db")
     yield
-    from tests.support.database import truncate_candles
+    from tests.support.database import forget_tails, truncate_candles
 
     truncate_candles()
+    forget_tails()
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import connection
 from psycopg import sql
+from redis import Redis
 
 from market.store.tables import TABLES
+from market.tail import KEY
 
 
 def truncate_candles() -> None:
@@ -18,6 +21,12 @@ def truncate_candles() -> None:
     statement = sql.SQL("TRUNCATE {tables}").format(tables=sql.SQL(", ").join(TABLES.values()))
     with connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def forget_tails() -> None:
+    """Remove the newest minutes of every symbol from Redis."""
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.delete(KEY)
 
 
 def delete_candles() -> None:

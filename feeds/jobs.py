@@ -69,23 +69,27 @@ async def job_run(job: Job) -> None:
     if not work.cancelled():
         outcome = work.result()
         # A job can be over before its first report.
-        await database_sync_to_async(job_report)(
-            job=job, steps=progress.steps, steps_done=progress.steps_done, text=progress.text
-        )
+        await _tell(job, progress)
         await database_sync_to_async(job_end)(job=job, state=outcome.state, text=outcome.text)
 
 
 async def _report(job: Job, progress: _Progress) -> None:
     """Report every second; ends when the job is not ours any more."""
-    report = database_sync_to_async(job_report)
     is_ours = True
     while is_ours:
-        try:
-            is_ours = await report(job=job, steps=progress.steps, steps_done=progress.steps_done, text=progress.text)
-        except (OperationalError, InterfaceError) as error:
-            # The work itself is patient with the database; a report that is lost is followed by the next.
-            logger.warning("job %d: its progress could not be written down: %s", job.id, error)
+        is_ours = await _tell(job, progress)
         await asyncio.sleep(_REPORT_EVERY_S)
+
+
+async def _tell(job: Job, progress: _Progress) -> bool:
+    """Whether the job is still ours, as far as that can be known."""
+    report = database_sync_to_async(job_report)
+    try:
+        return await report(job=job, steps=progress.steps, steps_done=progress.steps_done, text=progress.text)
+    except (OperationalError, InterfaceError) as error:
+        # The work itself is patient with the database; a report that is lost is followed by the next.
+        logger.warning("job %d: its progress could not be written down: %s", job.id, error)
+        return True
 
 
 async def _work(job: Job, progress: _Progress) -> _Outcome:

@@ -84,10 +84,10 @@ def _no_candle_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
     if not commits:
         yield
         return
-    request.getfixturevalue("transactional_db")
-    yield
     from tests.support.database import forget_tails, truncate_candles
 
+    request.getfixturevalue("transactional_db")
+    yield
     truncate_candles()
     forget_tails()
 

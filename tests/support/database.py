@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.conf import settings
@@ -14,6 +14,9 @@ from redis import Redis
 
 from market.store.tables import TABLES
 from market.tail import KEY
+
+# The services' own: a test may point the setting elsewhere.
+_REDIS_URL: Final = settings.REDIS_URL
 
 
 def truncate_candles() -> None:
@@ -25,7 +28,7 @@ def truncate_candles() -> None:
 
 def forget_tails() -> None:
     """Remove the newest minutes of every symbol from Redis."""
-    with Redis.from_url(settings.REDIS_URL) as redis:
+    with Redis.from_url(_REDIS_URL) as redis:
         redis.delete(KEY)
 
 

@@ -88,13 +88,13 @@ class Product:
                     os.kill(pid, signal.SIGCONT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def exchange() -> Iterator[FakeExchange]:
     with FakeExchange.running(symbols=("BTCUSDT",)) as exchange:
         yield exchange
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(exchange: FakeExchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder: Path = tmp_path_factory.mktemp("product")
     instance = Instance("health", root=folder / "services", environ={})

@@ -51,14 +51,23 @@ class Prepared:
 
     def execute(self, connection: psycopg.Connection[Any], values: Sequence[int]) -> PGresult:
         """The binary result. Raises what a cursor would raise."""
-        planned = _planned.get(connection)
-        if planned is None:
-            planned = _planned[connection] = set()
+        planned = _planned.setdefault(connection, set())
         if self._name not in planned:
-            connection.pgconn.send_prepare(self._name, self.statement.encode(), self._oids)
-            _result(connection, ExecStatus.COMMAND_OK)
+            self._plan(connection)
             planned.add(self._name)
         forms = [form(value) for form, value in zip(self._forms, values, strict=True)]
+        try:
+            return self._run(connection, forms)
+        except errors.InvalidSqlStatementName:
+            # Somebody has made the session forget its plans, by DEALLOCATE ALL or DISCARD ALL.
+            self._plan(connection)
+            return self._run(connection, forms)
+
+    def _plan(self, connection: psycopg.Connection[Any]) -> None:
+        connection.pgconn.send_prepare(self._name, self.statement.encode(), self._oids)
+        _result(connection, ExecStatus.COMMAND_OK)
+
+    def _run(self, connection: psycopg.Connection[Any], forms: list[bytes]) -> PGresult:
         connection.pgconn.send_query_prepared(self._name, forms, self._formats, _BINARY)
         return _result(connection, ExecStatus.TUPLES_OK)
 

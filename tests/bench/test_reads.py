@@ -70,6 +70,8 @@ class Store:
         with connection.cursor() as cursor:
             # As autovacuum does a minute later: the planner knows the tables.
             cursor.execute("ANALYZE")
+        # Django's connections plan every statement anew; the bare one shall stay planned as the selector's does.
+        self._connection.connection.prepare_threshold = 0
 
     def use(self) -> None:
         """Make this history's connection Django's."""

@@ -165,12 +165,12 @@ def logging_settings(*, form: str, level: str) -> dict[str, Any]:
         "loggers": {
             # Whoever names a host that is not ours is told so. In the log each would be a page, as long as he likes.
             "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
-            # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
             # At DEBUG it quotes handshakes with all their headers.
             "uvicorn.error": {
                 "level": "INFO" if level == "DEBUG" else level,
                 "filters": ["without sockets"],
             },
+            # A line for each request or scheduled task would bury everything else, and httpx prints proxy addresses.
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import reprlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
-from django.http import HttpResponse, HttpResponseBase
-from django.utils.cache import get_conditional_response
+from django.http import HttpResponseBase
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.types import OpenApiTypes
@@ -21,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from market.api import caching
 from market.api.base import ApiView
 from market.api.rendering import EnvelopeRenderer
 from market.api.schema import COMMON, failures, header
@@ -56,12 +55,7 @@ class SchemaView(ApiView):
         kind = request.query_params.get("format", "json")
         if kind not in _TYPES:
             raise ValidationError({"format": f"expected one of {', '.join(_TYPES)}, not {reprlib.repr(kind)}"})
-        body = _document(kind)
-        etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        answer = HttpResponse(body, content_type=_TYPES[kind], headers=headers)
-        found = get_conditional_response(request, etag=etag, response=answer)
-        return answer if found is None else found
+        return caching.answer(request, _document(kind), caching.REVALIDATE, content_type=_TYPES[kind])
 
 
 class DocsView(SpectacularSwaggerSplitView):

@@ -20,7 +20,6 @@ from drf_spectacular.utils import (
 from drf_spectacular.utils import inline_serializer as inline
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from udf.answers import (
@@ -122,8 +121,8 @@ def described(
 
     class View(Described):
         @operation
-        def get(self, request: Request) -> Response:
-            raise NotImplementedError
+        def get(self, request: Request) -> None:
+            """Only described."""
 
     return View
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, Any, Final
@@ -18,7 +19,7 @@ MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 _MAX_FIELDS: Final = 100
 
 
-class _BodyParser(BaseParser):
+class _BodyParser(BaseParser, ABC):
     """Reads no more than is allowed."""
 
     def parse(
@@ -32,8 +33,9 @@ class _BodyParser(BaseParser):
             raise BodyTooLarge(MAX_BODY_BYTES)
         return self.members(body, {} if parser_context is None else parser_context)
 
+    @abstractmethod
     def members(self, body: bytes, context: Mapping[str, Any]) -> dict[str, Member]:
-        raise NotImplementedError
+        """The members of a body. Raises ParseError."""
 
 
 class JSONBody(_BodyParser):

@@ -54,8 +54,8 @@ _BROKEN: Final[tuple[type[Exception], ...]] = (
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
-    RuntimeError,
+    NotImplementedError,  # zipfile: a way of compressing that it does not know
+    RuntimeError,  # zipfile: encrypted
     OSError,
     ValueError,
 )

@@ -100,6 +100,7 @@ class StreamRoutes:
         try:
             yield taken
         except Exception:
+            # Whatever it was, it came before a candle did: the way may be to blame, and another one is tried next.
             if not taken.has_worked:
                 route.failures += 1
                 route.rests_until = self._clock() + rest_s(route.failures, self._jitter())

@@ -29,6 +29,7 @@ async def open_socks5(
         sock.close()
         raise SocksRefused(f"no SOCKS5 proxy: {error}") from error
     except BaseException:
+        # Cancelled, too: nobody else knows of this socket.
         sock.close()
         raise
     return sock
@@ -46,6 +47,7 @@ async def _connected(host: str, port: int) -> socket.socket:
             sock.close()
             failure = error
         except BaseException:
+            # As above.
             sock.close()
             raise
         else:

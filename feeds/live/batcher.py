@@ -127,6 +127,7 @@ class Batcher:
             await self._database.run(self._store, batch)
             return
         except Exception as error:
+            # Anything but a database that is away may be about a single row: see `blames_content`.
             if not blames_content(error):
                 raise
             logger.exception("%d candles cannot be stored together; each symbol is tried by itself", len(batch))

@@ -268,6 +268,7 @@ async def _again_and_again(name: str, part: Callable[[], Awaitable[None]]) -> No
             await part()
             return
         except Exception:
+            # The end of a task: what was live goes on to be, and a part that stumbles again says so again.
             logger.exception("the collector's %s stumbled and starts again", name)
             await asyncio.sleep(_AGAIN_S)
 

@@ -17,12 +17,14 @@ REVALIDATE: Final = "no-cache"
 NEVER: Final = "no-store"
 
 
-def answer(request: HttpRequest, body: bytes, cache: str) -> HttpResponseBase:
-    """The JSON body with its ETag, or 304 for a client that has it already. A `NEVER` has no tag.
+def answer(
+    request: HttpRequest, body: bytes, cache: str, *, content_type: str = "application/json"
+) -> HttpResponseBase:
+    """The body with its ETag, or 304 for a client that has it already. A `NEVER` has no tag.
 
     The tag is of the body's bytes, so it is the same from every process, and after a restart.
     """
-    response = HttpResponse(body, content_type="application/json")
+    response = HttpResponse(body, content_type=content_type)
     if cache == NEVER:
         response["Cache-Control"] = NEVER
         return response

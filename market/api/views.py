@@ -46,10 +46,8 @@ _COLLECTORS_ACTIONS: Final = {
     "start": collectors_start,
 }
 
-
 # The stream, and REST after it, may correct a minute that was just closed.
-_SETTLING_MS: Final = 10 * MINUTE_MS
-
+_CORRECTED_FOR_MS: Final = 10 * MINUTE_MS
 
 # A serializer for each request would take as long as the database does for a page. This one keeps nothing of them.
 _KLINES_QUERY: Final = KlinesQuery()
@@ -117,7 +115,7 @@ def _cache_of(page: Page, is_closed: bool, now: int, *, interval: Interval, end_
         return caching.REVALIDATE
     end = interval.next(page.last)
     is_full = end > end_time
-    return caching.KEPT if is_full and end < now - _SETTLING_MS else caching.REVALIDATE
+    return caching.KEPT if is_full and end < now - _CORRECTED_FOR_MS else caching.REVALIDATE
 
 
 class SymbolsView(ApiView):

@@ -13,7 +13,6 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -62,8 +61,8 @@ class HealthView(Described):
     """GET /healthz."""
 
     @extend_schema(tags=[_TAG], operation_id="healthz", summary="The process is alive", responses=Alive)
-    def get(self, request: Request) -> Response:
-        raise NotImplementedError
+    def get(self, request: Request) -> None:
+        """Only described."""
 
 
 class ReadyView(Described):
@@ -83,8 +82,8 @@ class ReadyView(Described):
             503: OpenApiResponse(Ready, description="A check has failed; its reason says why."),
         },
     )
-    def get(self, request: Request) -> Response:
-        raise NotImplementedError
+    def get(self, request: Request) -> None:
+        """Only described."""
 
 
 class MetricsView(Described):
@@ -104,8 +103,8 @@ class MetricsView(Described):
             403: OpenApiResponse(ProbeFailure, description="Closed: `ACCESS=token`, and no `METRICS_TOKEN` is set."),
         },
     )
-    def get(self, request: Request) -> Response:
-        raise NotImplementedError
+    def get(self, request: Request) -> None:
+        """Only described."""
 
 
 _VIEWS: Final = {"/healthz": HealthView, "/readyz": ReadyView, "/metrics": MetricsView}

@@ -23,6 +23,7 @@ import django
 import psutil
 
 _PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
+# Often enough to see a peak, seldom enough not to be one.
 _SAMPLE_S: Final = 0.2
 # Processes that use no processor time for so long have started and wait for their first job.
 _IDLE_S: Final = 0.3

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from tests.support.chart_stack import chart_stack
 from tests.support.visitor import CHROMIUM, visiting
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian: apt-get install chromium)")
 
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 SECONDS: Final = 8

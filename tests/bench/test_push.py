@@ -141,6 +141,7 @@ def paced(pusher: Pusher, tape: Tape) -> int:
     steps = PACED_SECONDS * UPDATES_A_SECOND * len(SYMBOLS)
     began, closed = time.monotonic(), 0
     for step, symbol in zip(range(steps), itertools.cycle(SYMBOLS), strict=False):
+        # The pace is what is measured at.
         time.sleep(max(0.0, began + step * PACED_SECONDS / steps - time.monotonic()))
         candle = tape.next(symbol)
         closed += candle.is_closed

@@ -126,6 +126,7 @@ class Soak:
                 self._visit()
             if self.loaded_s is None and self._is_loaded():
                 self.loaded_s = time.monotonic() - self.began
+            # A visitor a second; what is waited for is the time itself.
             time.sleep(1.0)
 
     def _visit(self) -> None:

@@ -4,6 +4,7 @@ import { ApiError, data } from "./api.js";
 import { Calendar } from "./calendar.js";
 import { byId, make, say } from "./dom.js";
 import { Jobs } from "./jobs.js";
+import { loginAddress, readSession } from "./session.js";
 import { toggleTheme } from "./theme.js";
 
 /** @typedef {import("./calendar.js").Day} Day */
@@ -39,7 +40,7 @@ void start();
 
 async function start() {
   try {
-    const [names, session] = await Promise.all([data("/api/symbols"), data("/api/session")]);
+    const [names, session] = await Promise.all([data("/api/symbols"), readSession()]);
     const asked = wanted();
     // One that is not tracked any more can still be looked at.
     const all = asked !== "" && !names.includes(asked) ? [asked, ...names] : names;
@@ -70,6 +71,7 @@ function choose(symbol, isNew) {
   say(byId("name"), symbol);
   byId("to-chart").setAttribute("href", `/?symbol=${encodeURIComponent(symbol)}`);
   if (isNew) history.pushState(null, "", `?symbol=${encodeURIComponent(symbol)}`);
+  byId("log-in").setAttribute("href", loginAddress());
   drawn = "";
   calendar.forget();
   jobs.follow(symbol);

@@ -10,16 +10,13 @@ import { ApiError, data } from "./api.js";
  * @property {boolean} reads_need_token
  */
 
-/** @type {Session} */
-const OPEN = { access: "open", user: null, may_write: true, reads_need_token: false };
-
 /** Where one logs in, and comes back from to what is shown now. */
 export function loginAddress() {
   return `/admin/login/?${new URLSearchParams({ next: location.pathname + location.search })}`;
 }
 
 /**
- * What the server says of this visitor. A server without that address is open.
+ * What the server says of this visitor; asked until it answers.
  * @returns {Promise<Session>}
  */
 export async function readSession() {
@@ -28,7 +25,6 @@ export async function readSession() {
       return await data("/api/session");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 404) return OPEN;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }

@@ -230,21 +230,21 @@ class SymbolAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/desk/confirm_untrack.html", context)
 
-    @admin.action(permissions=["operate"], description=_JOBS[0].action)
+    @admin.action(permissions=["operate"], description=WISHES[Job.Kind.LOAD].action)
     def load(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
-        self._fulfil(request, _JOBS[0], list(queryset))
+        self._fulfil(request, WISHES[Job.Kind.LOAD], list(queryset))
 
-    @admin.action(permissions=["operate"], description=_JOBS[1].action)
+    @admin.action(permissions=["operate"], description=WISHES[Job.Kind.REPAIR].action)
     def repair(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
-        self._fulfil(request, _JOBS[1], list(queryset))
+        self._fulfil(request, WISHES[Job.Kind.REPAIR], list(queryset))
 
-    @admin.action(permissions=["operate"], description=_JOBS[2].action)
+    @admin.action(permissions=["operate"], description=WISHES[Job.Kind.VERIFY].action)
     def verify(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
-        self._fulfil(request, _JOBS[2], list(queryset))
+        self._fulfil(request, WISHES[Job.Kind.VERIFY], list(queryset))
 
-    @admin.action(permissions=["operate"], description=_JOBS[3].action)
+    @admin.action(permissions=["operate"], description=WISHES[Job.Kind.CORRECT].action)
     def correct(self, request: HttpRequest, queryset: QuerySet[Symbol]) -> None:
-        self._fulfil(request, _JOBS[3], list(queryset))
+        self._fulfil(request, WISHES[Job.Kind.CORRECT], list(queryset))
 
 
 def live_cell(live: LiveSymbol) -> SafeString:

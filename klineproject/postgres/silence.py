@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar
 import psycopg
 from psycopg import OperationalError
 
-# Together less than the two seconds within which a client is told.
-_SILENT_AFTER_S: Final = 0.8
-_CONNECT_S: Final = 0.8
+# Together less than the two seconds within which a client is told, with room for a machine that is busy.
+_SILENT_AFTER_S: Final = 0.7
+_CONNECT_S: Final = 0.7
 # For so long nobody asks again whether the server is back, and nobody whether it is still there.
 _BELIEVED_S: Final = 0.5
 # A backend that says nothing for so long is stuck, whatever its server says.

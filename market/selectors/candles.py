@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -18,8 +19,8 @@ from market.domain.ledger import SETTLING_MS
 from market.domain.page import Page
 from market.domain.window import DAY_MS, EARLIEST_MS, LATEST_MS, MINUTE_MS, TimeWindow, day_start
 from market.selectors.ledger import stored_days
-from market.store import candles, charts
-from market.tail import tail_read
+from market.selectors.reading import Call, Reading, TailOf, read_now
+from market.store import candles, pages
 
 logger = logging.getLogger(__name__)
 
@@ -39,30 +40,7 @@ def klines_list(*, symbol_id: int, interval: Interval, limit: int, now: int, end
 
     Holes are skipped, never counted: fewer bars come back only where no more exist.
     """
-    before = LATEST_MS if end_time is None else min(end_time, LATEST_MS - 1) + 1
-    start = interval.back(min(before, now), limit) if interval in _CHUNKED else EARLIEST_MS
-    page = charts.newest_page(interval, symbol_id, TimeWindow(min(start, before), before), limit)
-    if len(page) < limit and start > EARLIEST_MS:
-        page = _with_older(page, symbol_id, interval, before=min(start, before), limit=limit)
-    return page
-
-
-def _with_older(page: Page, symbol_id: int, interval: Interval, *, before: int, limit: int) -> Page:
-    """The page and bars beyond the hole before it: the search widens until there are enough or the first stored day is
-    reached."""
-    days = stored_days(symbol_id)
-    if days is None:
-        return page
-    first, last = interval.floor(day_start(days[0])), day_start(days[1]) + DAY_MS
-    before = min(before, last)
-    missing = limit - len(page)
-    reach, pages = missing, [page]
-    while before > first and missing > 0:
-        start = max(first, interval.back(before, reach))
-        pages.append(charts.newest_page(interval, symbol_id, TimeWindow(start, before), missing))
-        missing -= len(pages[-1])
-        before, reach = start, reach * 4
-    return Page.concat(pages[::-1])
+    return read_now(_stored(symbol_id, interval, limit=limit, now=now, end_time=end_time))
 
 
 def klines_live(
@@ -73,24 +51,65 @@ def klines_live(
     The newest bar is made of every minute that is stored and of those that the tail has after them, the forming one
     included. Without Redis, or where the symbol is not streamed, it is made of what is stored.
     """
+    return read_now(
+        klines_reading(symbol_id=symbol_id, name=name, interval=interval, limit=limit, now=now, end_time=end_time)
+    )
+
+
+def klines_reading(
+    *, symbol_id: int, name: str, interval: Interval, limit: int, now: int, end_time: int | None = None
+) -> Reading[tuple[Page, bool]]:
+    """`klines_live`, for whoever waits in another way."""
     # The tail first: what it no longer has once the bars are read, is stored by then.
     before = LATEST_MS if end_time is None else end_time + 1
     is_old = interval.next(before - 1) < now - _TAIL_REACH_MS if before < now else False
-    tail = [] if is_old else [candle for candle in _tail_of(name) if interval.floor(candle.time) < before]
+    tail = [] if is_old else (yield from _tail_of(name))
+    tail = [candle for candle in tail if interval.floor(candle.time) < before]
     if not tail:
-        page = klines_list(symbol_id=symbol_id, interval=interval, limit=limit, now=now, end_time=end_time)
-        return page, _newest_is_closed(page, symbol_id, interval, now)
+        page = yield from _stored(symbol_id, interval, limit=limit, now=now, end_time=end_time)
+        return page, (yield from _newest_is_closed(page, symbol_id, interval, now))
     start = interval.back(interval.floor(tail[-1].time), limit)
-    page, stored = charts.newest_page_and_minute(
-        interval, symbol_id, TimeWindow(start, max(before, start)), limit, since=tail[0].time
-    )
+    window = TimeWindow(start, max(before, start))
+    result = yield pages.page_and_minute_query(interval, symbol_id, window, limit, since=tail[0].time)
+    page, stored = pages.page_and_minute_of(result)
     if len(page) < limit and start > EARLIEST_MS:
-        page = _with_older(page, symbol_id, interval, before=start, limit=limit)
+        page = yield from _with_older(page, symbol_id, interval, before=start, limit=limit)
     fresh = [candle for candle in tail if stored is None or candle.time > stored]
     if not fresh:
-        return page, _newest_is_closed(page, symbol_id, interval, now)
+        return page, (yield from _newest_is_closed(page, symbol_id, interval, now))
     last = fresh[-1]
     return _grown(page, fresh, interval)[-limit:], last.is_closed and last.time + MINUTE_MS == interval.next(last.time)
+
+
+def _stored(symbol_id: int, interval: Interval, *, limit: int, now: int, end_time: int | None) -> Reading[Page]:
+    before = LATEST_MS if end_time is None else min(end_time, LATEST_MS - 1) + 1
+    start = interval.back(min(before, now), limit) if interval in _CHUNKED else EARLIEST_MS
+    page = yield from _newest(symbol_id, interval, TimeWindow(min(start, before), before), limit)
+    if len(page) < limit and start > EARLIEST_MS:
+        page = yield from _with_older(page, symbol_id, interval, before=min(start, before), limit=limit)
+    return page
+
+
+def _with_older(page: Page, symbol_id: int, interval: Interval, *, before: int, limit: int) -> Reading[Page]:
+    """The page and bars beyond the hole before it: the search widens until there are enough or the first stored day is
+    reached."""
+    days = yield Call(partial(stored_days, symbol_id))
+    if days is None:
+        return page
+    first, last = interval.floor(day_start(days[0])), day_start(days[1]) + DAY_MS
+    before = min(before, last)
+    missing = limit - len(page)
+    reach, found = missing, [page]
+    while before > first and missing > 0:
+        start = max(first, interval.back(before, reach))
+        found.append((yield from _newest(symbol_id, interval, TimeWindow(start, before), missing)))
+        missing -= len(found[-1])
+        before, reach = start, reach * 4
+    return Page.concat(found[::-1])
+
+
+def _newest(symbol_id: int, interval: Interval, window: TimeWindow, limit: int) -> Reading[Page]:
+    return pages.page_of((yield pages.page_query(interval, symbol_id, window, limit)))
 
 
 def _grown(page: Page, minutes: Sequence[Candle], interval: Interval) -> Page:
@@ -100,21 +119,18 @@ def _grown(page: Page, minutes: Sequence[Candle], interval: Interval) -> Page:
     return Page.concat([page[:-1], Page.of_rows(with_minutes(newest, map(bar_of, minutes), interval))])
 
 
-def _newest_is_closed(page: Page, symbol_id: int, interval: Interval, now: int) -> bool:
-    return not len(page) or bar_is_closed(symbol_id=symbol_id, interval=interval, time=page.last, now=now)
-
-
-def _tail_of(name: str) -> list[Candle]:
+def _tail_of(name: str) -> Reading[list[Candle]]:
     """The symbol's live tail; empty while Redis is away."""
     global _redis_retry_at  # noqa: PLW0603 (one Redis, one process: the pause is a fact about both)
     if time.monotonic() < _redis_retry_at:
         return []
     try:
-        return tail_read(name)
+        tail: list[Candle] = yield TailOf(name)
     except RedisError as error:
         _redis_retry_at = time.monotonic() + _REDIS_PAUSE
         logger.warning("charts go without their forming bar, for Redis does not answer: %s", error)
         return []
+    return tail
 
 
 def bar_is_closed(*, symbol_id: int, interval: Interval, time: int, now: int) -> bool:
@@ -123,6 +139,14 @@ def bar_is_closed(*, symbol_id: int, interval: Interval, time: int, now: int) ->
     A minute is stored only when the exchange has closed it. A longer bar is closed when its end has passed and its
     last minute has come, which takes a moment.
     """
+    return read_now(_is_closed(symbol_id, interval, time, now))
+
+
+def _newest_is_closed(page: Page, symbol_id: int, interval: Interval, now: int) -> Reading[bool]:
+    return not len(page) or (yield from _is_closed(symbol_id, interval, page.last, now))
+
+
+def _is_closed(symbol_id: int, interval: Interval, time: int, now: int) -> Reading[bool]:
     if interval is Interval.M1:
         return True
     end = interval.next(time)
@@ -130,7 +154,9 @@ def bar_is_closed(*, symbol_id: int, interval: Interval, time: int, now: int) ->
         return False
     if now - end > SETTLING_MS:
         return True  # an absent last minute means that the symbol is no longer collected, not that the bar still forms
-    return candles.exists(Interval.M1, symbol_id, TimeWindow(end - MINUTE_MS, end))
+    window = TimeWindow(end - MINUTE_MS, end)
+    last_has_come: bool = yield Call(partial(candles.exists, Interval.M1, symbol_id, window))
+    return last_has_come
 
 
 def missing_span(*, symbol_id: int, window: TimeWindow) -> TimeWindow | None:

@@ -1,4 +1,4 @@
-"""The chart read: the newest bars of one symbol in one timeframe."""
+"""Reads for charts, in this thread's connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,47 +18,9 @@ from psycopg.pq.abc import PGresult
 
 from market.domain.bar import BarRow
 from market.domain.interval import Interval
-from market.domain.page import COLUMNS, Page
 from market.domain.window import TimeWindow, to_datetime
-from market.store.prepared import BIGINT, INTEGER, TIMESTAMPTZ, Prepared, ValueType
+from market.store.prepared import Query
 from market.store.tables import PG_EPOCH_MS, TABLES
-
-# Primary key, read backwards from the end of the window; the newest chunk first, and no other if it has enough. One
-# array for each column: a page comes over as seven values, and no object is made of any of its numbers.
-_PAGE: Final = sql.SQL(
-    "SELECT {arrays} FROM (SELECT {columns} FROM {table}"
-    " WHERE symbol_id = $1 AND time >= $2 AND time < $3 ORDER BY time DESC LIMIT $4) AS bar"
-)
-_PAGE_TYPES: Final = (INTEGER, TIMESTAMPTZ, TIMESTAMPTZ, BIGINT)
-# The same, and the newest stored minute since a moment: one statement, hence one state of the database, so that a bar
-# and the minutes that it was folded from cannot come from either side of a commit.
-_PAGE_AND_MINUTE: Final = sql.SQL(
-    "SELECT {arrays}, (SELECT time FROM {minutes} WHERE symbol_id = $1 AND time >= $5 ORDER BY time DESC LIMIT 1)"
-    " FROM (SELECT {columns} FROM {table}"
-    " WHERE symbol_id = $1 AND time >= $2 AND time < $3 ORDER BY time DESC LIMIT $4) AS bar"
-)
-
-
-def _page_statements(template: sql.SQL, name: str, types: Sequence[ValueType]) -> dict[Interval, Prepared]:
-    names = [sql.Identifier(column) for column in COLUMNS]
-    arrays = sql.SQL(", ").join(sql.SQL("array_agg({})").format(column) for column in names)
-    statements = {
-        interval: template.format(
-            arrays=arrays, columns=sql.SQL(", ").join(names), table=table, minutes=TABLES[Interval.M1]
-        ).as_string()
-        for interval, table in TABLES.items()
-    }
-    return {interval: Prepared(f"{name} {interval.value}", text, types) for interval, text in statements.items()}
-
-
-PAGE: Final = _page_statements(_PAGE, "page", _PAGE_TYPES)
-PAGE_AND_MINUTE: Final = _page_statements(_PAGE_AND_MINUTE, "page and minute", (*_PAGE_TYPES, TIMESTAMPTZ))
-
-# An array of PostgreSQL's in binary form: one dimension without nulls, behind a header.
-_ARRAY_HEADER: Final = 20
-_TIMES: Final = np.dtype([("length", ">i4"), ("value", ">i8")])
-_FLOATS: Final = np.dtype([("length", ">i4"), ("value", ">f8")])
-_INT64: Final = struct.Struct(">q")
 
 
 class _Milliseconds(Loader):
@@ -73,49 +34,21 @@ class _Milliseconds(Loader):
         return micros // 1_000 + PG_EPOCH_MS
 
 
-def newest_page(interval: Interval, symbol_id: int, window: TimeWindow, limit: int) -> Page:
-    """The newest `limit` bars that open inside the window."""
-    return _page(_execute(PAGE[interval], (symbol_id, window.start, window.end, limit)))
-
-
-def newest_page_and_minute(
-    interval: Interval, symbol_id: int, window: TimeWindow, limit: int, *, since: int
-) -> tuple[Page, int | None]:
-    """The newest `limit` bars that open inside the window, and the open time of the newest stored minute, if one opens
-    at or after `since`; as of one moment."""
-    result = _execute(PAGE_AND_MINUTE[interval], (symbol_id, window.start, window.end, limit, since))
-    minute = result.get_value(0, len(COLUMNS))
-    return _page(result), None if minute is None else _INT64.unpack(minute)[0] // 1_000 + PG_EPOCH_MS
-
-
-def _page(result: PGresult) -> Page:
-    """The arrays of a page, which are the newest first, as columns the other way round."""
-    times = result.get_value(0, 0)
-    if times is None:
-        return Page.of_rows(())
-    newest_first = np.frombuffer(times, _TIMES, offset=_ARRAY_HEADER)["value"]
-    floats = (result.get_value(0, place) or b"" for place in range(1, len(COLUMNS)))
-    return Page(
-        newest_first[::-1] // 1_000 + PG_EPOCH_MS,
-        *(np.frombuffer(one, _FLOATS, offset=_ARRAY_HEADER)["value"][::-1].astype(np.float64) for one in floats),
-    )
-
-
-def _execute(statement: Prepared, values: Sequence[int]) -> PGresult:
-    """The result of a statement that stays planned."""
+def execute(query: Query) -> PGresult:
+    """The result of a statement that stays planned in this thread's connection."""
     database = _connected()
     with database.wrap_database_errors:
-        return statement.execute(database.connection, values)
+        return query.execute(database.connection)
 
 
 def _fetch(statement: str, parameters: list[Any]) -> list[Any]:
     """All rows of a statement."""
-    with _connected().wrap_database_errors, binary_cursor() as cursor:
+    with _connected().wrap_database_errors, _binary_cursor() as cursor:
         cursor.execute(statement, parameters, binary=True)
         return cursor.fetchall()
 
 
-def binary_cursor() -> psycopg.Cursor[Any]:
+def _binary_cursor() -> psycopg.Cursor[Any]:
     """A cursor that reads timestamps as milliseconds. Asked for in binary form, a page of 800 bars takes less time than
     Django's own cursor needs to parse its text."""
     cursor = psycopg.Cursor(connection.connection)

@@ -15,7 +15,7 @@ from rest_framework.test import APIRequestFactory
 from market.api.views import KlinesView
 from market.redis_client import impatient_redis
 from market.selectors import candles as selector
-from market.store import charts
+from market.store import pages
 from tests.support.candles import ms
 from tests.support.push import Collector, Market
 
@@ -105,17 +105,17 @@ def test_a_tail_that_nobody_keeps_any_more_changes_nothing(market: Market) -> No
 @contextmanager
 def flush_before_the_read(market: Market, first: int, end: int) -> Iterator[None]:
     """The collector's batch is committed after the tail was read and before the bars are."""
-    plain = charts.newest_page_and_minute
+    plain = pages.page_and_minute_query
 
     def late(*args: Any, **options: Any) -> Any:
         market.store(first, end)
         return plain(*args, **options)
 
-    charts.newest_page_and_minute = late
+    pages.page_and_minute_query = late
     try:
         yield
     finally:
-        charts.newest_page_and_minute = plain
+        pages.page_and_minute_query = plain
 
 
 @pytest.mark.parametrize("interval", EVERY)

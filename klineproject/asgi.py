@@ -1,4 +1,5 @@
-"""The web application, as an ASGI server loads it: HTTP goes to Django's threads, sockets to the live push.
+"""The web application, as an ASGI server loads it: HTTP goes to Django's threads, sockets to the live push; what is
+read again and again is answered without a thread.
 
 Every view is synchronous. Django's own ASGI handler would serve each request in a new thread, and a new thread means a
 new connection to the database; in a few threads that stay, connections and prepared statements stay as well.
@@ -131,4 +132,5 @@ async def _live(receive: Receive, send: Send) -> None:
     while (await receive())["type"] != "lifespan.shutdown":
         await send({"type": "lifespan.startup.complete"})
     await _sockets.stop()
+    await _views.stop()
     await send({"type": "lifespan.shutdown.complete"})

@@ -21,7 +21,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import ResolverMatch, set_script_prefix
+from django.urls import set_script_prefix
 
 from klineproject.reads import ShortWay
 
@@ -64,18 +64,27 @@ class ThreadedHandler(BaseHandler):
     def __init__(self, *, threads: int) -> None:
         super().__init__()
         self.load_middleware(is_async=False)
-        self._short_way = ShortWay()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="http")
+        self._short_way = ShortWay(self._in_thread)
+
+    async def stop(self) -> None:
+        """Close what the event loop holds."""
+        await self._short_way.stop()
 
     async def __call__(self, scope: Message, begun: bytes, receive: Receive, send: Send, *, is_whole: bool) -> None:
         """Answer one request. `begun` is its body as far as it has come; unless that is the whole, the rest is received
         when, and if, the view reads it."""
-        short = self._short_way.match(scope) if is_whole and not begun else None
-        if short is not None:
-            answer = await self._in_thread(self._answer_shortly, scope, short)
-        else:
-            body = BytesIO(begun) if is_whole else BufferedReader(_LateBody(begun, receive, asyncio.get_running_loop()))
-            answer = await self._in_thread(self._answer, scope, body)
+        kind = self._short_way.kind_of(scope) if is_whole and not begun else None
+        if kind is not None:
+            short = await self._short_way.answer(scope, kind)
+            if short is not None:
+                await send({"type": "http.response.start", "status": 200, "headers": short[0]})
+                await send({"type": "http.response.body", "body": short[1]})
+                return
+        body = BytesIO(begun) if is_whole else BufferedReader(_LateBody(begun, receive, asyncio.get_running_loop()))
+        answer = await self._in_thread(self._answer, scope, body)
+        if kind is not None:
+            self._short_way.learn(kind, answer.status, answer.headers)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if isinstance(answer, _Whole):
             await send({"type": "http.response.body", "body": answer.body})
@@ -100,11 +109,6 @@ class ThreadedHandler(BaseHandler):
         whole = _whole(response)
         response.close()
         return whole
-
-    def _answer_shortly(self, scope: Message, match: ResolverMatch) -> _Whole | _Stream:
-        """In a thread: the same for what can go the short way. Nothing there is streamed, and nothing has to be
-        closed."""
-        return _whole(self._short_way.answer(scope, match))
 
     async def _stream(self, answer: _Stream, scope: Message, receive: Receive, send: Send) -> None:
         """Part after part, until the end or until the client has left.

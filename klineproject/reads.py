@@ -1,84 +1,203 @@
-"""The short way of what charts ask for again and again.
+"""The short way of what charts ask for again and again: candles, answered by the event loop itself.
 
-Sessions, messages, CSRF tokens and logins all begin with a cookie, and static files lie at other addresses: for a page
-of candles that is asked for without one, that middleware has nothing to look at. Everything else of the settings'
-MIDDLEWARE is passed as on the long way, and so is the view. Which way a request takes cannot be seen in its answer.
+A page takes its thread, its request object and its middleware longer than its database. None of them has anything to
+say about an ordinary request that they have not said about the last one like it, so the short way repeats them: it
+answers only what is like a request that went the long way and was answered with 200, with the headers of that answer.
+Bodies come from the same readings as the views'. Whatever is not ordinary (a parameter that cannot be read, a limit
+that is reached, a database that is away) goes the long way and is answered there, so no rule has a second form. Which
+way a request took cannot be seen in its answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from io import BytesIO
-from typing import Any, Final, cast
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 from django.conf import settings
-from django.core import signals
-from django.core.handlers.asgi import ASGIRequest
-from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.template.response import SimpleTemplateResponse
-from django.urls import ResolverMatch, resolve
-from django.utils.module_loading import import_string
+from django.db import close_old_connections
+from django.urls import resolve
+from redis import RedisError
+from rest_framework.settings import api_settings
 
-# What cannot have anything to say.
-_PASSED_BY: Final = frozenset(
+from klineproject.postgres.links import Links
+from market.access.addresses import visitor
+from market.access.counters import READS, limiter
+from market.api.caching import headers_of
+from market.api.klines import klines_answer
+from market.domain.clock import wall_clock_ms
+from market.monitoring.requests import REQUESTS, SECONDS, SHORT
+from market.redis_client import impatient_async_redis
+from market.selectors.reading import Call, Need, Reading, TailOf
+from market.store.prepared import Query
+from market.tail import tails_read
+from udf.history import history_answer
+
+# Each keeps a connection to the database, beside those of the threads.
+_LINKS: Final = 4
+# Of more rows the body takes longer than the event loop may be kept from its other sockets.
+_MOST_ROWS: Final = 2_000
+# Middleware that says the same of two requests that are alike. With any other, everything goes the long way.
+_REPEATABLE: Final = frozenset(
     {
+        "market.monitoring.requests.CountRequests",
+        "django.middleware.security.SecurityMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",
+        "corsheaders.middleware.CorsMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        "market.access.middleware.AccessMiddleware",
         "market.desk.middleware.AdminWithoutDatabase",
     }
 )
+# Who asks, and what he has already, make a request unlike all others.
+_PERSONAL: Final = frozenset(
+    {b"cookie", b"authorization", b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since"}
+)
+# Of two requests with the same values of these, the middleware and the framework say the same.
+_TELLING: Final = frozenset({b"host", b"origin", b"accept"})
+# Of an answer, what is about its body.
+_OF_THE_BODY: Final = frozenset({b"etag", b"cache-control", b"content-length"})
+_MOST_KINDS: Final = 256
+_MOST_PARAMETERS: Final = 20
+
+Scope = dict[str, Any]
+Headers = list[tuple[bytes, bytes]]
+InThread = Callable[..., Awaitable[Any]]
+_Found = TypeVar("_Found")
+
+
+# From an address's last part, the parameters and the moment (ms) to a body and its Cache-Control.
+Answering = Callable[[str, Mapping[str, str], int], Reading[tuple[bytes, str]]]
+
 _KLINES: Final = "/api/klines/"
 _HISTORY: Final = "/history"
+_ANSWERING: Final[dict[str, Answering]] = {
+    _KLINES: klines_answer,
+    _HISTORY: lambda _, query, now: history_answer(query, now),
+}
 
-Answering = Callable[[HttpRequest], HttpResponseBase]
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What requests that are alike have in common."""
+
+    address: str
+    scheme: str
+    telling: tuple[tuple[bytes, bytes], ...]
 
 
 class ShortWay:
-    """Answers reads of candles."""
+    """Answers reads of candles that are like others before them. For one event loop."""
 
-    def __init__(self) -> None:
-        self._klines, self._history = resolve(_KLINES + "X"), resolve(_HISTORY)
-        answering = _guarded(_view)
-        for name in reversed(settings.MIDDLEWARE):
-            if name not in _PASSED_BY:
-                answering = _guarded(import_string(name)(answering))
-        self._answering = answering
+    def __init__(self, in_thread: InThread) -> None:
+        self._is_open = set(settings.MIDDLEWARE) <= _REPEATABLE and not settings.READS_NEED_TOKEN
+        self._in_thread = in_thread
+        self._links = Links(_LINKS)
+        self._redis = impatient_async_redis()
+        self._headers: dict[Kind, Headers] = {}
+        self._figures = {}
+        for address, route in ((_KLINES, resolve(_KLINES + "X").route), (_HISTORY, resolve(_HISTORY).route)):
+            self._figures[address] = REQUESTS.labels("GET", f"/{route}", "200"), SECONDS.labels("GET", f"/{route}")
 
-    def match(self, scope: dict[str, Any]) -> ResolverMatch | None:
-        """The view of a request that can go this way, or None. The request must have no body."""
+    async def stop(self) -> None:
+        """Close what is open."""
+        await self._links.stop()
+        await self._redis.aclose()
+
+    def kind_of(self, scope: Scope) -> Kind | None:
+        """What the request is like; None where it is like no other. It must have no body."""
         path: str = scope["path"]
-        if scope["method"] not in {"GET", "HEAD"} or scope.get("root_path"):
-            return None
         if path == _HISTORY:
-            found, named = self._history, {}
+            address = _HISTORY
         elif path.startswith(_KLINES) and path.count("/") == _KLINES.count("/") and path != _KLINES:
-            found, named = self._klines, {"symbol": path[len(_KLINES) :]}
+            address = _KLINES
         else:
             return None
-        if any(name == b"cookie" for name, _ in scope["headers"]):
+        if not self._is_open or scope["method"] != "GET" or scope.get("root_path"):
             return None
-        return ResolverMatch(found.func, (), named, route=found.route)
+        headers: Headers = scope["headers"]
+        if any(name in _PERSONAL for name, _ in headers):
+            return None
+        return Kind(address, scope["scheme"], tuple(header for header in headers if header[0] in _TELLING))
 
-    def answer(self, scope: dict[str, Any], match: ResolverMatch) -> HttpResponseBase:
-        """In a thread: what the long way would answer."""
-        # Connections that are of no use any more are looked for now, and not once more when the answer is made.
-        signals.request_started.send(sender=type(self), scope=scope)
-        request = ASGIRequest(scope, BytesIO())
-        request.resolver_match = match
-        return self._answering(request)
+    def learn(self, kind: Kind, status: int, headers: Headers) -> None:
+        """See how a request of this kind was answered on the long way."""
+        if status != 200 or kind in self._headers or any(name == b"set-cookie" for name, _ in headers):
+            return
+        if len(self._headers) >= _MOST_KINDS:
+            # Hosts are few, but anybody can invent an Origin.
+            self._headers.clear()
+        self._headers[kind] = [header for header in headers if header[0] not in _OF_THE_BODY]
+
+    async def answer(self, scope: Scope, kind: Kind) -> tuple[Headers, bytes] | None:
+        """The headers and the body of a 200; None where the long way has to answer."""
+        known = self._headers.get(kind)
+        query = _parameters(scope["query_string"])
+        if known is None or query is None or not self._links.are_open():
+            return None
+        begun = time.perf_counter()
+        reading = _ANSWERING[kind.address](scope["path"][len(_KLINES) :], query, wall_clock_ms())
+        try:
+            found = await self._found(reading, scope)
+        except Exception:  # noqa: BLE001  (whatever it is: the long way meets it as well, and has an answer to it)
+            return None
+        if found is None:
+            return None
+        body, cache = found
+        requests, seconds = self._figures[kind.address]
+        SHORT.inc()
+        requests.inc()
+        seconds.observe(time.perf_counter() - begun)
+        return [*known, *headers_of(body, cache)], body
+
+    async def _found(self, reading: Reading[_Found], scope: Scope) -> _Found | None:
+        """What the reading finds; None if that is not for here."""
+        try:
+            need = next(reading)
+            # Whatever fails behind this, and goes the long way, counts twice; it is not what happens to a client often.
+            client = scope.get("client")
+            if limiter(READS).ask(visitor(client[0] if client else None)):
+                return None
+            while not (isinstance(need, Query) and need.rows > _MOST_ROWS):
+                try:
+                    got = await self._get(need)
+                except RedisError as problem:
+                    need = reading.throw(problem)
+                else:
+                    need = reading.send(got)
+        except StopIteration as end:
+            found: _Found = end.value
+            return found
+        reading.close()
+        return None
+
+    async def _get(self, need: Need) -> Any:
+        match need:
+            case Query():
+                return await self._links.run(need)
+            case TailOf():
+                return (await tails_read(self._redis, [need.symbol])).get(need.symbol, [])
+            case Call():
+                return await self._in_thread(_call, need.function)
 
 
-def _guarded(answering: Answering) -> Answering:
-    """As Django does with each middleware: an exception becomes the answer of the root URLconf's handlers."""
-    return cast("Answering", convert_exception_to_response(answering))
+def _call(function: Callable[[], Any]) -> Any:
+    """In a thread: with a connection that is not too old, as a request begins with."""
+    close_old_connections()
+    return function()
 
 
-def _view(request: HttpRequest) -> HttpResponseBase:
-    match = cast("ResolverMatch", request.resolver_match)
-    response: HttpResponseBase = match.func(request, **match.kwargs)
-    return response.render() if isinstance(response, SimpleTemplateResponse) else response
+def _parameters(query: bytes) -> dict[str, str] | None:
+    """As Django reads them; None where that is not certain."""
+    try:
+        parameters = dict(parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS))
+    except ValueError:
+        return None
+    return None if api_settings.URL_FORMAT_OVERRIDE in parameters else parameters

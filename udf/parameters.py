@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Mapping
 from typing import Final
 
 from django.http import QueryDict
@@ -22,7 +23,7 @@ LATEST_SECONDS: Final = LATEST_MS // 1_000
 class Parameters:
     """The parameters of one request; each method raises BadParameter."""
 
-    def __init__(self, query: QueryDict) -> None:
+    def __init__(self, query: QueryDict | Mapping[str, str]) -> None:
         self._query = query
 
     def text(self, name: str) -> str:

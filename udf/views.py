@@ -13,24 +13,22 @@ from django.views import View
 from market.access.admission import admit
 from market.domain.clock import wall_clock_ms
 from market.domain.interval import Interval
-from market.domain.window import DAY_MS, LATEST_MS, TimeWindow
+from market.domain.window import LATEST_MS, TimeWindow
 from market.selectors.candles import klines_live
 from market.selectors.holes import holes_list
 from market.selectors.quotes import ChartSymbol, chart_symbols, chart_symbols_named, daily_opens
+from market.selectors.reading import read_now
 from market.selectors.symbols import symbols_tracked
 from udf import payloads
 from udf.errors import BadParameter, answer_to, failure
+from udf.history import LIVE_PAGE, history_answer
 from udf.instruments import EXCHANGE, TYPE, Series, Ticker, search, search_item, symbol_info, symbol_table
 from udf.lookup import instrument_of, symbol_id_of, symbol_of
 from udf.parameters import Parameters
 
-_SHORTEST_MONTH_MS: Final = 28 * DAY_MS
 MAX_QUOTES: Final = 200
 MAX_FOUND: Final = 1_000
 _DEFAULT_FOUND: Final = 30
-# A hole in a page of closed bars may be filled, and the daily file may correct them: not for long without asking.
-_CLOSED_PAGE: Final = "max-age=60"
-_LIVE_PAGE: Final = "no-store"
 
 
 class DatafeedView(View):
@@ -54,7 +52,7 @@ class DatafeedView(View):
 
 
 def _json(content: object) -> HttpResponse:
-    return HttpResponse(payloads.dump(content), content_type="application/json", headers={"Cache-Control": _LIVE_PAGE})
+    return HttpResponse(payloads.dump(content), content_type="application/json", headers={"Cache-Control": LIVE_PAGE})
 
 
 class ConfigView(DatafeedView):
@@ -68,7 +66,7 @@ class TimeView(DatafeedView):
     """The server's time in seconds, as a bare number."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse(str(self.now() // 1_000), content_type="text/plain", headers={"Cache-Control": _LIVE_PAGE})
+        return HttpResponse(str(self.now() // 1_000), content_type="text/plain", headers={"Cache-Control": LIVE_PAGE})
 
 
 class SymbolsView(DatafeedView):
@@ -106,60 +104,16 @@ class SearchView(DatafeedView):
 
 
 class HistoryView(DatafeedView):
-    """Bars before `to` (exclusive), oldest first, the forming one last.
-
-    With `countback` exactly so many, or all there are, and `from` is not looked at; without it those of [from, to).
-    Where that range is empty but older bars exist, the last of these is answered: to say that there is no data would
-    end the chart here, and an empty answer would make it ask again and again.
-    """
+    """A page of bars; see `history_answer`."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        parameters = Parameters(request.GET)
-        ticker = Ticker.parse(parameters.required("symbol"))
-        interval = parameters.resolution()
-        before = parameters.moment("to")
-        before = LATEST_MS if before is None else before
-        start, limit = _extent(parameters, interval, before)
-        symbol_id = symbol_id_of(ticker)
-        if before <= 0:
-            return _body(payloads.no_data(), _LIVE_PAGE)
-        page, is_closed = klines_live(
-            symbol_id=symbol_id,
-            name=ticker.symbol,
-            interval=interval,
-            limit=limit,
-            now=self.now(),
-            end_time=before - 1,
-        )
-        if not len(page):
-            return _body(payloads.no_data(), _LIVE_PAGE)
-        page = page[min(int(page.time.searchsorted(start)), len(page) - 1) :]
-        body = payloads.history(page, ticker.series)
-        # Closed, and the last that opens before `to`: no later bar can join this page.
-        if not (is_closed and interval.next(page.last) >= before):
-            return _body(body, _LIVE_PAGE)
+        body, cache = read_now(history_answer(request.GET.dict(), self.now()))
+        answer = HttpResponse(body, content_type="application/json", headers={"Cache-Control": cache})
+        if cache == LIVE_PAGE:
+            return answer
         etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        answer = _body(body, _CLOSED_PAGE)
         answer["ETag"] = etag
         return get_conditional_response(request, etag=etag, response=answer) or answer
-
-
-def _body(content: bytes, cache: str) -> HttpResponse:
-    return HttpResponse(content, content_type="application/json", headers={"Cache-Control": cache})
-
-
-def _extent(parameters: Parameters, interval: Interval, before: int) -> tuple[int, int]:
-    """The time (ms) before which no bar is wanted, and how many bars at most."""
-    countback = parameters.number("countback", least=1, greatest=10**9)
-    if countback is not None:
-        return 0, min(countback, payloads.MAX_BARS)
-    start = parameters.moment("from")
-    if start is None:
-        raise BadParameter("from", "expected, as there is no countback")
-    if start > before:
-        raise BadParameter("from", "expected a moment that is not after `to`")
-    possible = (before - start) // (interval.fixed_ms or _SHORTEST_MONTH_MS) + 1
-    return start, min(possible, payloads.MAX_BARS)
 
 
 class TrackedSymbolsView(DatafeedView):

@@ -19,12 +19,14 @@ import psycopg
 from psycopg import OperationalError
 
 # Together less than the two seconds within which a client is told, with room for a machine that is busy.
-_SILENT_AFTER_S: Final = 0.7
+SILENT_AFTER_S: Final = 0.7
 _CONNECT_S: Final = 0.7
 # For so long nobody asks again whether the server is back, and nobody whether it is still there.
 _BELIEVED_S: Final = 0.5
+# Until it is asked for again, after it was found to be at work.
+PATIENT_S: Final = 4 * SILENT_AFTER_S
 # A backend that says nothing for so long is stuck, whatever its server says.
-_LONGEST_S: Final = 120.0
+LONGEST_S: Final = 120.0
 
 _Result = TypeVar("_Result")
 
@@ -67,18 +69,18 @@ class SilentServer(OperationalError):
 def _watched(connection: WatchedConnection, waiting: Generator[Any, Any, _Result]) -> Generator[Any, Any, _Result]:
     """`waiting`, with a look at the server whenever it has been silent for a while."""
     began = heard = time.monotonic()
-    patience = _SILENT_AFTER_S
+    patience = SILENT_AFTER_S
 
     def look(has_heard: bool) -> None:
         nonlocal heard, patience
         now = time.monotonic()
         if has_heard:
             heard = now
-        elif now - began > _LONGEST_S:
+        elif now - began > LONGEST_S:
             raise SilentServer("a statement has got no answer")
         elif now - heard > patience:
-            _ask(connection.info.dsn, connection.info.password)
-            heard, patience = time.monotonic(), 4 * _SILENT_AFTER_S
+            knock(connection.info.dsn, connection.info.password)
+            heard, patience = time.monotonic(), PATIENT_S
 
     return _each_time(look, waiting)
 
@@ -109,7 +111,7 @@ def _each_time(look: Callable[[bool], None], waiting: Generator[Any, Any, _Resul
         return result
 
 
-def _ask(dsn: str, password: str) -> None:
+def knock(dsn: str, password: str) -> None:
     """Raise SilentServer if the server lets nobody in. Who asks while another one does gets the same answer."""
     global _heard_at  # noqa: PLW0603 (a fact about the server)
     with _asking:
@@ -124,8 +126,13 @@ def _ask(dsn: str, password: str) -> None:
         _heard_at = time.monotonic()
 
 
+def is_silent() -> bool:
+    """Whether the server was found to be silent a moment ago."""
+    return time.monotonic() - _silent_at < _BELIEVED_S
+
+
 def _raise_if_silent() -> None:
-    if time.monotonic() - _silent_at < _BELIEVED_S:
+    if is_silent():
         raise SilentServer("the server did not answer a moment ago")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -19,6 +20,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
 def visitor(address: str | None) -> str:
     """Whom a limit counts for. All addresses of an IPv6 network of 64 bits are one: a single customer has them all."""
     try:

@@ -28,8 +28,20 @@ def answer(
     if cache == NEVER:
         response["Cache-Control"] = NEVER
         return response
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    etag = _etag(body)
     response["ETag"] = etag
     response["Cache-Control"] = cache
     conditional = get_conditional_response(request, etag=etag, response=response)
     return response if conditional is None else conditional
+
+
+def headers_of(body: bytes, cache: str) -> list[tuple[bytes, bytes]]:
+    """What `answer` and the framework say of a whole body, for whoever sends it by himself."""
+    headers = [(b"cache-control", cache.encode()), (b"content-length", str(len(body)).encode())]
+    if cache != NEVER:
+        headers.append((b"etag", _etag(body).encode()))
+    return headers
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

@@ -8,8 +8,9 @@ from django.urls.resolvers import URLPattern
 from market.api.coverage import CoverageView
 from market.api.export import ExportView
 from market.api.jobs import JobsView
+from market.api.klines import KlinesView
 from market.api.session import SessionView
-from market.api.views import CollectorsView, KlinesView, NothingHereView, StatusView, SymbolsView, SymbolView
+from market.api.views import CollectorsView, NothingHereView, StatusView, SymbolsView, SymbolView
 
 urlpatterns: list[URLPattern] = [
     path("klines/<str:symbol>", KlinesView.as_view()),

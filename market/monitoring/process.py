@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 
 from market.live.figures import FIGURES
-from market.monitoring.requests import REQUESTS, SECONDS
+from market.monitoring.requests import REQUESTS, SECONDS, SHORT
 
 
 class InFlight:
@@ -35,7 +35,7 @@ IN_FLIGHT: Final = InFlight()
 
 def collect() -> Iterator[Metric]:
     """Cheap enough for every scrape: nothing is asked, nothing waits."""
-    for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR, REQUESTS, SECONDS):
+    for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR, REQUESTS, SECONDS, SHORT):
         yield from collector.collect()
     yield GaugeMetricFamily(
         "kline_http_requests_in_progress", "HTTP requests in a thread or waiting for one.", IN_FLIGHT.count

@@ -20,10 +20,13 @@ REQUESTS: Final = Counter(
 )
 SECONDS: Final = Histogram(
     "kline_http_request_seconds",
-    "Time that requests took in their thread, by method and route.",
+    "Time that requests took, without waiting for a thread, by method and route.",
     ["method", "route"],
     buckets=BOUNDS,
     registry=None,
+)
+SHORT: Final = Counter(
+    "kline_http_short_way", "Reads of candles that the event loop has answered without a thread.", registry=None
 )
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

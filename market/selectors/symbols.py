@@ -13,12 +13,17 @@ _IDS: Final[dict[str, int]] = {}
 
 def symbol_id(name: str) -> int | None:
     """The id of an upper-case name, remembered by this process; None when it is not known."""
-    known = _IDS.get(name)
+    known = remembered_id(name)
     if known is None and is_name(name):
         known = Symbol.objects.filter(name=name).values_list("id", flat=True).first()
         if known is not None:
             _IDS[name] = known
     return known
+
+
+def remembered_id(name: str) -> int | None:
+    """The id of an upper-case name, if this process has asked for it before."""
+    return _IDS.get(name)
 
 
 def forget_ids() -> None:

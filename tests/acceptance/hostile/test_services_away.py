@@ -15,6 +15,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from psycopg import sql
 from redis import Redis, RedisError
 
 from klineproject.local.instance import Instance
@@ -23,9 +24,11 @@ from tests.support.site import Site
 
 SOON = 2.0
 Need = tuple[str, str, dict[str, Any] | None]
+KLINES = "/api/klines/BTCUSDT?limit=5"
+HISTORY = "/history?symbol=BTCUSDT&resolution=1&countback=2"
 # Every operation that needs the database, in each protocol.
 NEEDS: tuple[Need, ...] = (
-    ("GET", "/api/klines/BTCUSDT?limit=5", None),
+    ("GET", KLINES, None),
     ("GET", "/api/klines/BTCUSDT?limit=5&interval=1M", None),
     ("GET", "/api/coverage/BTCUSDT", None),
     ("GET", "/api/symbols", None),
@@ -37,7 +40,7 @@ NEEDS: tuple[Need, ...] = (
     ("GET", "/symbols?symbol=BTCUSDT", None),
     ("GET", "/symbol_info", None),
     ("GET", "/search?query=BTC", None),
-    ("GET", "/history?symbol=BTCUSDT&resolution=1&countback=2", None),
+    ("GET", HISTORY, None),
     ("GET", "/tracked-symbols", None),
     ("GET", "/daily-opens", None),
     ("GET", "/quotes?symbols=BTCUSDT", None),
@@ -94,9 +97,10 @@ def assert_away(answer: httpx.Response, seconds: float) -> None:
 @pytest.fixture
 def client(own_site: Site) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=own_site.url, timeout=30, trust_env=False) as client:
-        # A connection to the database in each thread of the server, as after a while of use.
+        # A connection to the database in each thread of the server and its event loop, as after a while of use.
         with ThreadPoolExecutor(16) as threads:
-            list(threads.map(lambda _: client.get("/api/symbols"), range(64)))
+            for path in ("/api/symbols", KLINES, HISTORY):
+                list(threads.map(lambda _, path=path: client.get(path), range(64)))
         yield client
 
 
@@ -117,22 +121,28 @@ def test_each_operation_that_needs_the_database_says_soon_that_it_is_away(
 
 
 @pytest.mark.parametrize("away", [killed, hanging])
-def test_eight_who_ask_at_once_are_all_told_soon(
-    own_site: Site, client: httpx.Client, away: Callable[[Instance], AbstractContextManager[None]]
+@pytest.mark.parametrize("needs", [(NEEDS[0], NEEDS[3]), (NEEDS[3], NEEDS[0])])
+def test_many_who_ask_at_once_are_all_told_soon(
+    own_site: Site,
+    client: httpx.Client,
+    away: Callable[[Instance], AbstractContextManager[None]],
+    needs: tuple[Need, Need],
 ) -> None:
-    with ThreadPoolExecutor(8) as threads, away(own_site.instance):
-        first = list(threads.map(lambda _: ask(client, NEEDS[0]), range(8)))
-        again = list(threads.map(lambda _: ask(client, NEEDS[3]), range(8)))
+    with ThreadPoolExecutor(12) as threads, away(own_site.instance):
+        first, again = (list(threads.map(lambda _, need=need: ask(client, need), range(12))) for need in needs)
     for answer, seconds in [*first, *again]:
         assert_away(answer, seconds)
     eventually(lambda: client.get("/api/symbols").status_code == 200, within=20)
 
 
-def test_a_statement_that_merely_takes_long_is_waited_for(own_site: Site, client: httpx.Client) -> None:
+@pytest.mark.parametrize(("path", "table"), [("/api/symbols", "market_symbol"), (KLINES, "candle_1m")])
+def test_a_statement_that_merely_takes_long_is_waited_for(
+    own_site: Site, client: httpx.Client, path: str, table: str
+) -> None:
     with psycopg.connect(own_site.instance.postgres.url) as connection:
-        connection.execute("LOCK TABLE market_symbol IN ACCESS EXCLUSIVE MODE")
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(table)))
         with ThreadPoolExecutor(1) as threads:
-            waiting = threads.submit(ask, client, ("GET", "/api/symbols", None))
+            waiting = threads.submit(ask, client, ("GET", path, None))
             # Twice as long as a server may be silent before it is asked whether it is there.
             connection.execute("SELECT pg_sleep(2.5)")
             connection.rollback()

@@ -1,4 +1,4 @@
-"""A page of candles goes past the middleware for cookies if none is sent, and nobody can tell."""
+"""Reads of candles that are like others before them are answered by the event loop, and nobody can tell."""
 
 from __future__ import annotations
 
@@ -12,17 +12,39 @@ from tests.support.web_server import WebServer
 
 WORD = "the word for metrics"
 KLINES = "/api/klines/WAYUSDT?interval=1h&limit=5"
+SHORT = "kline_http_short_way_total"
 HISTORY = "/history?symbol=WAYUSDT&resolution=60&countback=5&to=1704070800"
 
 
 @pytest.fixture(scope="module")
 def server(serve: Serve, tokens: dict[str, str]) -> Iterator[WebServer]:
     with (
-        serve(ACCESS="token", TRUSTED_PROXIES="1", PUBLIC_URL="https://ways.example", METRICS_TOKEN=WORD) as server,
+        serve(
+            ACCESS="token",
+            TRUSTED_PROXIES="1",
+            PUBLIC_URL="https://ways.example",
+            METRICS_TOKEN=WORD,
+            LOGINS_PER_MINUTE="100",
+        ) as server,
         client(server, tokens["alice"], x_forwarded_proto="https") as alice,
     ):
         assert alice.post("/api/symbols", json={"symbol": "WAYUSDT"}).status_code == 200
         yield server
+
+
+def counted(visitor: httpx.Client, name: str) -> float:
+    text = visitor.get("/metrics", headers={"Authorization": f"Bearer {WORD}"}).text
+    return sum(float(line.removeprefix(f"{name} ")) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+def went_short(visitor: httpx.Client, path: str, headers: dict[str, str]) -> httpx.Response:
+    """The answer of the short way, which is open as soon as the long one has answered the like."""
+    before = counted(visitor, SHORT)
+    for _ in range(20):
+        reply = visitor.get(path, headers=headers)
+        if counted(visitor, SHORT) > before:
+            return reply
+    raise AssertionError(f"{path} does not go the short way")
 
 
 def told(reply: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -62,10 +84,77 @@ def test_both_ways_answer_alike(
     server: WebServer, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     with client(server, x_forwarded_proto="https") as visitor:
-        short = visitor.request(method, path, headers=headers)
         long = visitor.request(method, path, headers={**headers, "Cookie": "of=another"})
-    assert short.status_code == status, short.text
+        shorts = [visitor.request(method, path, headers=headers) for _ in range(3)]
+    assert long.status_code == status, long.text
+    assert [told(short) for short in shorts] == [told(long)] * 3
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://charts.example"}, {"Accept": "text/html, */*;q=0.8"}])
+@pytest.mark.parametrize(
+    "path",
+    [
+        KLINES,
+        HISTORY,
+        KLINES + "&end_time=1704067199999",
+        KLINES + "&unknown=1&limit=2",
+        "/api/klines/wayusdt",
+        HISTORY.replace("60", "1M"),
+    ],
+)
+def test_the_event_loop_answers_as_a_thread_would(server: WebServer, path: str, headers: dict[str, str]) -> None:
+    with client(server, x_forwarded_proto="https") as visitor:
+        long = visitor.get(path, headers={**headers, "Cookie": "of=another"})
+        short = went_short(visitor, path, headers)
+    assert long.status_code == 200
     assert told(short) == told(long)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (KLINES, {"Cookie": "of=another"}),
+        (KLINES, {"Authorization": "Token of-nobody"}),
+        (KLINES, {"If-None-Match": '"another"'}),
+        (KLINES, {"Host": "elsewhere.example"}),
+        (KLINES, {"X-Forwarded-Proto": "http"}),
+        (KLINES, {"Accept": "text/html"}),
+        (KLINES + "&format=json", {}),
+        (KLINES + "&limit=2001", {}),
+        (KLINES + "&limit=0", {}),
+        ("/api/klines/NOPEUSDT", {}),
+        ("/api/klines/WAYUSDT/", {}),
+        ("/history/?symbol=WAYUSDT&resolution=60&countback=5&to=1704070800", {}),
+    ],
+)
+def test_what_is_not_ordinary_goes_the_long_way(server: WebServer, path: str, headers: dict[str, str]) -> None:
+    with client(server, x_forwarded_proto="https") as visitor:
+        went_short(visitor, KLINES, {})
+        before = counted(visitor, SHORT)
+        for _ in range(3):
+            visitor.get(path, headers=headers)
+        assert counted(visitor, SHORT) == before
+
+
+def test_where_reads_need_a_token_nothing_goes_the_short_way(serve: Serve, tokens: dict[str, str]) -> None:
+    with (
+        serve(ACCESS="token", READS_NEED_TOKEN="1", METRICS_TOKEN=WORD) as server,
+        client(server, tokens["alice"]) as alice,
+        client(server) as nobody,
+    ):
+        assert alice.post("/api/symbols", json={"symbol": "WAYUSDT"}).status_code == 200
+        assert [alice.get(KLINES).status_code for _ in range(3)] == [200] * 3
+        assert [nobody.get(KLINES).status_code for _ in range(3)] == [401] * 3
+        assert counted(nobody, SHORT) == 0
+
+
+def test_the_short_way_counts_for_the_limit(serve: Serve) -> None:
+    with serve(READS_PER_MINUTE="30", METRICS_TOKEN=WORD) as server, client(server) as visitor:
+        statuses = [visitor.get(HISTORY).status_code for _ in range(40)]
+        assert counted(visitor, SHORT) > 0
+    # A turn comes back every two seconds.
+    assert statuses[:30] == [200] * 30
+    assert statuses[-5:] == [429] * 5
 
 
 def test_who_has_the_page_already_is_told_so_on_both_ways(server: WebServer) -> None:
@@ -78,13 +167,10 @@ def test_who_has_the_page_already_is_told_so_on_both_ways(server: WebServer) -> 
 
 
 def test_both_ways_are_counted_as_one_route(server: WebServer) -> None:
-    def counted() -> float:
-        text = visitor.get("/metrics", headers={"Authorization": f"Bearer {WORD}"}).text
-        line = 'kline_http_requests_total{method="GET",route="/api/klines/<str:symbol>",status="200"} '
-        return sum(float(found.removeprefix(line)) for found in text.splitlines() if found.startswith(line))
-
+    line = 'kline_http_requests_total{method="GET",route="/api/klines/<str:symbol>",status="200"}'
     with client(server, x_forwarded_proto="https") as visitor:
-        before = counted()
+        went_short(visitor, KLINES, {})
+        before = counted(visitor, line)
         for cookie in ({}, {"Cookie": "of=another"}):
             assert visitor.get(KLINES, headers=cookie).status_code == 200
-        assert counted() == before + 2
+        assert counted(visitor, line) == before + 2

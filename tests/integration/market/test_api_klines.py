@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from django.test import Client
 from rest_framework.test import APIRequestFactory
 
+from market.api.klines import KlinesView
 from market.api.serializers import KlineOut
-from market.api.views import KlinesView
 from market.domain.frame import CandleFrame
 from market.domain.source import Source
 from market.models import Symbol

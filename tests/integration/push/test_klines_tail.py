@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.test import APIRequestFactory
 
-from market.api.views import KlinesView
+from market.api.klines import KlinesView
 from market.redis_client import impatient_redis
 from market.selectors import candles as selector
 from market.store import pages

@@ -165,7 +165,9 @@ class SymbolOut(serializers.Serializer[Any]):
 
 
 class HistoryOut(serializers.Serializer[HistoryProgress]):
-    """How far the history of a tracked symbol has come."""
+    """How far the history of a tracked symbol has come. `percent` is `days_done` of `days_wanted`, rounded down: 100
+    means that every wanted UTC day that is over has all its minutes, or that no source has more. The running day is in
+    `rows`, `states` and `last_day` alone."""
 
     symbol = serializers.CharField()
     percent = serializers.FloatField()

@@ -130,7 +130,7 @@ def ledger() -> Iterator[Metric]:
     yield GaugeMetricFamily("kline_ledger_minutes", "Minutes stored, by the ledger.", totals.minutes)
     yield GaugeMetricFamily("kline_ledger_conflict_minutes", "Minutes on which sources differed.", totals.conflicts)
     yield GaugeMetricFamily("kline_archive_files", "Archive files loaded.", totals.files)
-    wanted = GaugeMetricFamily("kline_history_days_wanted", "Days of history that are wanted.", labels=["symbol"])
+    wanted = GaugeMetricFamily("kline_history_days_wanted", "Days before today that are wanted.", labels=["symbol"])
     left = GaugeMetricFamily(
         "kline_history_days_open", "Days before today that lack minutes which some source may have.", labels=["symbol"]
     )

@@ -22,16 +22,17 @@ _DONE = Q(is_settled=True) | Q(expected__lte=STORED_ROWS)
 
 @dataclass(frozen=True, slots=True)
 class HistoryProgress:
-    """How much of a symbol's wanted history is settled. `days_done` counts days that are complete or have no more at
-    any source, out of `days_wanted` (today included); `days_open` are those before today that are not; `states` counts
-    ledger days by state. `gap_days` are over and in the ledger, and lack `gap_minutes`; for `open_gap_days` of them
-    there is a source that was not asked yet."""
+    """How much of a symbol's wanted history is settled. Today counts for nothing until it is over, in UTC, or what is
+    shown would never be at its end: `days_done` are complete or have no more at any source, out of `days_wanted`.
+    `rows` and `states` (days by state) are of all the ledger's wanted days, today's among them. `gap_days` are over and
+    in the ledger, and lack `gap_minutes`; for `open_gap_days` of them there is a source that was not asked yet.
+    `is_wanted`: there are minutes by now that should be stored."""
 
     symbol: str
     wanted_from: int
+    is_wanted: bool
     days_wanted: int
     days_done: int
-    days_open: int
     rows: int
     conflict_rows: int
     states: dict[DayState, int]
@@ -42,10 +43,16 @@ class HistoryProgress:
     gap_minutes: int
 
     @property
+    def days_open(self) -> int:
+        """The wanted days that lack minutes which some source may have."""
+        return self.days_wanted - self.days_done
+
+    @property
     def percent(self) -> float:
-        """Of the wanted days that are done, rounded down: 100 means that nothing is left."""
+        """Of the wanted days that are done, rounded down: 100 means that nothing is left. Where none is over yet, 0
+        until something is stored."""
         if self.days_wanted == 0:
-            return 100.0
+            return 100.0 if self.rows > 0 or not self.is_wanted else 0.0
         return self.days_done * 10_000 // self.days_wanted / 100
 
 
@@ -186,17 +193,16 @@ def _within(windows: Mapping[int, TimeWindow]) -> Q:
 
 
 def _progress(symbol: Symbol, window: TimeWindow, sums: progress.LedgerSums | None, today: dt.date) -> HistoryProgress:
-    wanted = past = 0
+    wanted = 0
     if not window.is_empty:
-        first, last = day_of(window.start), day_of(window.end - 1)
-        wanted = (last - first).days + 1
-        past = max(0, (min(today, last + dt.timedelta(days=1)) - first).days)
+        over = min(today, day_of(window.end - 1) + dt.timedelta(days=1))
+        wanted = max(0, (over - day_of(window.start)).days)
     return HistoryProgress(
         symbol=symbol.name,
         wanted_from=window.start,
+        is_wanted=not window.is_empty,
         days_wanted=wanted,
         days_done=sums.days_done if sums else 0,
-        days_open=past - (sums.past_days_done if sums else 0),
         rows=sums.rows if sums else 0,
         conflict_rows=sums.conflict_rows if sums else 0,
         states=sums.states if sums else dict.fromkeys(DayState, 0),

@@ -16,7 +16,6 @@ from market.domain.source import DayState
 # that is not over lacks minutes that are still to come, so it is no gap.
 SUM_DAYS: Final = """
     SELECT symbol_id, sum(stored), sum(conflict_rows), min(day), max(day),
-           count(*) FILTER (WHERE is_settled OR stored >= expected),
            count(*) FILTER (WHERE (is_settled OR stored >= expected) AND day < %s),
            count(*) FILTER (WHERE stored < expected AND day < %s),
            count(*) FILTER (WHERE stored < expected AND day < %s AND NOT is_settled),
@@ -57,8 +56,7 @@ _STATES: Final = (
 class LedgerSums:
     """Sums over the ledger's days of one symbol.
 
-    `days_done` are complete or settled, `past_days_done` those of them before today. `gap_days` are over and lack
-    `gap_minutes`; for `open_gap_days` of them, which lack `open_gap_minutes`, not every source was asked yet. `states`
+    `days_done` are over, and complete or settled. `gap_days` are over and lack `gap_minutes`; for `open_gap_days` of them, which lack `open_gap_minutes`, not every source was asked yet. `states`
     counts days, all states are there.
     """
 
@@ -67,7 +65,6 @@ class LedgerSums:
     first_day: dt.date
     last_day: dt.date
     days_done: int
-    past_days_done: int
     gap_days: int
     open_gap_days: int
     gap_minutes: int
@@ -82,7 +79,6 @@ class LedgerSums:
             first_day=min(self.first_day, later.first_day),
             last_day=max(self.last_day, later.last_day),
             days_done=self.days_done + later.days_done,
-            past_days_done=self.past_days_done + later.past_days_done,
             gap_days=self.gap_days + later.gap_days,
             open_gap_days=self.open_gap_days + later.open_gap_days,
             gap_minutes=self.gap_minutes + later.gap_minutes,
@@ -114,13 +110,12 @@ def sum_days(windows: Sequence[tuple[int, dt.date, dt.date]], *, today: dt.date)
                 first_day=first_day,
                 last_day=last_day,
                 days_done=days_done,
-                past_days_done=past_days_done,
                 gap_days=gap_days,
                 open_gap_days=open_gap_days,
                 gap_minutes=int(gap_minutes),
                 open_gap_minutes=int(open_gap_minutes),
                 states=dict(zip(_STATES, states, strict=True)),
             )
-            for symbol_id, rows, conflict_rows, first_day, last_day, days_done, past_days_done, gap_days, open_gap_days,
+            for symbol_id, rows, conflict_rows, first_day, last_day, days_done, gap_days, open_gap_days,
             gap_minutes, open_gap_minutes, *states in cursor.fetchall()
         }  # fmt: skip

@@ -28,6 +28,17 @@ def test_the_calendar_has_a_cell_for_each_day_of_the_ledger(visitor: Visitor, st
     assert state == "archive"
 
 
+def test_a_history_that_is_whole_is_at_100_percent_while_the_day_runs(visitor: Visitor, stack: ChartStack) -> None:
+    progress = next(each for each in stack.get("/api/status")["history"] if each["symbol"] == "BTCUSDT")
+    assert progress["percent"] == 100.0
+    look_at(visitor)
+    assert visitor.text("#totals > div:first-child") .split() == ["history", "100", "%"]
+    visitor.open()
+    visitor.sees(lambda: visitor.text("#history") == "history complete")
+    visitor.press("Data and symbols")
+    assert visitor.text("#data-list .head .number") == "100 %"
+
+
 def test_a_day_under_the_pointer_tells_its_minutes_and_their_source(visitor: Visitor, stack: ChartStack) -> None:
     look_at(visitor)
     day = next(day for day in stack.get("/api/coverage/BTCUSDT")["days"] if day["state"] == "archive")

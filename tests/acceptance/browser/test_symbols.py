@@ -85,7 +85,7 @@ def test_while_the_history_loads_the_chart_says_how_far_it_is(visitor: Visitor) 
         answer = route.fetch()  # type: ignore[attr-defined]
         body = answer.json()
         for entry in body["data"]["history"]:
-            entry |= {"days_wanted": 101, "days_done": 37, "rows": 0}
+            entry |= {"percent": 37.62, "days_wanted": 101, "days_done": 38, "rows": 0}
         route.fulfill(json=body)  # type: ignore[attr-defined]
 
     visitor.page.route("**/api/status", half)

@@ -201,3 +201,33 @@ def test_a_symbol_without_any_history_yet_is_at_zero(settings: Settings) -> None
     make_symbol("BTCUSDT", tracked=True)
     progress = status(ms("2024-01-03"))["history"][0]
     assert (progress["percent"], progress["days_wanted"], progress["first_day"]) == (0.0, 2, None)
+
+
+def test_the_running_day_is_not_counted_so_that_a_whole_history_is_at_100_percent(settings: Settings) -> None:
+    settings.DATA_START = dt.date(2024, 1, 1)
+    symbol = make_symbol("BTCUSDT", tracked=True)
+    load(symbol, random_frame(1, ms("2024-01-01"), 2 * 1_440), Source.DAILY)
+    load(symbol, random_frame(2, ms("2024-01-03"), 600), Source.LIVE)
+    progress = status(ms("2024-01-03") + 600 * 60_000)["history"][0]
+    assert (progress["percent"], progress["days_wanted"], progress["days_done"]) == (100.0, 2, 2)
+    # In the first minute of a day, none of its minutes is wanted yet: the same days are counted.
+    progress = status(ms("2024-01-03") + 30_000)["history"][0]
+    assert (progress["percent"], progress["days_wanted"], progress["days_done"]) == (100.0, 2, 2)
+
+
+def test_the_last_day_of_a_symbol_that_has_ended_is_counted(settings: Settings) -> None:
+    settings.DATA_START = dt.date(2024, 1, 1)
+    symbol = make_symbol("BTCUSDT", tracked=True)
+    Symbol.objects.filter(id=symbol.id).update(delivery_at=dt.datetime(2024, 1, 3, 9, tzinfo=dt.UTC))
+    load(symbol, random_frame(1, ms("2024-01-01"), 2 * 1_440), Source.DAILY)
+    progress = status(ms("2024-01-10"))["history"][0]
+    assert (progress["percent"], progress["days_wanted"], progress["days_done"]) == (66.66, 3, 2)
+
+
+def test_a_symbol_that_is_wanted_from_today_on_is_at_zero_until_something_of_it_is_stored(settings: Settings) -> None:
+    settings.DATA_START = dt.date(2024, 1, 3)
+    symbol = make_symbol("BTCUSDT", tracked=True)
+    now = ms("2024-01-03") + 600 * 60_000
+    assert status(now)["history"][0]["percent"] == 0.0
+    load(symbol, random_frame(1, ms("2024-01-03"), 600), Source.REST)
+    assert status(now)["history"][0]["percent"] == 100.0

@@ -38,6 +38,20 @@ export class ApiError extends Error {
  */
 
 /**
+ * How far the history of a symbol is. Days are UTC days that are over; `rows` (minutes), `states` (days by state) and
+ * the last day count the running one, too.
+ * @typedef {object} Progress
+ * @property {string} symbol
+ * @property {number} percent  rounded down: 100 means that nothing is left
+ * @property {number} days_wanted
+ * @property {number} days_done
+ * @property {number} rows
+ * @property {Record<string, number>} states
+ * @property {string | null} first_day
+ * @property {string | null} last_day
+ */
+
+/**
  * One call. Raises ApiError for whatever is not a success; an abort goes through as it is.
  * @param {string} path
  * @param {RequestInit & { query?: Record<string, string | number> }} [options]

@@ -16,7 +16,6 @@ import { Legend } from "./legend.js";
 import { notice } from "./notices.js";
 import { priceText } from "./numbers.js";
 import { recall, remember } from "./preferences.js";
-import { percent } from "./progress.js";
 import { Search } from "./search.js";
 import { loginAddress, readSession } from "./session.js";
 import { PushSocket } from "./socket.js";
@@ -140,7 +139,7 @@ export class Page {
       // The next one; the line below the chart says whether the server is there.
     }
     clearTimeout(this.#statusTimer);
-    const isLoading = this.status?.history.some((/** @type {any} */ one) => percent(one) < 100);
+    const isLoading = this.status?.history.some((/** @type {any} */ one) => one.percent < 100);
     const pause = isLoading ? STATUS_EVERY_MS_LOADING : STATUS_EVERY_MS;
     this.#statusTimer = setTimeout(() => void this.readStatus(), pause);
   }

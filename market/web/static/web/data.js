@@ -97,9 +97,8 @@ function draw(found) {
   const { totals, holes } = found;
   const days = found.days.map((/** @type {Day} */ day) => ({ ...day, state: stateOf(day) }));
   shown = { ...found, days };
-  const share = totals.expected === 0 ? 100 : Math.floor((totals.rows / totals.expected) * 10_000) / 100;
   byId("totals").replaceChildren(
-    fact("stored", `${share} %`),
+    fact("history", `${percent(found)} %`),
     fact("minutes", `${count(totals.rows)} of ${count(totals.expected)}`),
     fact("first day", totals.first_day ?? "–"),
     fact("last day", totals.last_day ?? "–"),
@@ -109,6 +108,20 @@ function draw(found) {
   byId("empty").hidden = days.length > 0;
   calendar.show(days, (day) => `${day.day}: ${meaning(day)}, ${day.rows} of ${day.expected} minutes`);
   showHoles(holes);
+}
+
+/**
+ * As /api/status has it: of the wanted days that are over, how many have every minute that a source has. Of a symbol
+ * that is not tracked, the days that the ledger knows count as wanted.
+ * @param {{ wanted_from: number | null, days: Day[] }} found
+ */
+function percent({ wanted_from: from, days }) {
+  const first = new Date(from ?? 0).toISOString().slice(0, 10);
+  const today = new Date().toISOString().slice(0, 10);
+  const over = days.filter(({ day }) => first <= day && day < today);
+  if (over.length === 0) return days.every(({ rows, expected }) => rows > 0 || expected === 0) ? 100 : 0;
+  const done = over.filter(({ rows, expected, is_settled: isSettled }) => isSettled || rows >= expected);
+  return Math.floor((done.length * 10_000) / over.length) / 100;
 }
 
 /** @param {Day[]} days */

@@ -2,9 +2,9 @@
 
 import { call, data } from "./api.js";
 import { ask } from "./ask.js";
+import { now } from "./clock.js";
 import { byId, icon, make, say } from "./dom.js";
 import { notice } from "./notices.js";
-import { daysEnded, percent } from "./progress.js";
 
 /** The states of a day in the ledger, the best first. */
 const STATES = [
@@ -17,7 +17,7 @@ const STATES = [
   { name: "missing", title: "missing" },
 ];
 
-/** @typedef {import("./progress.js").Progress} Progress */
+/** @typedef {import("./api.js").Progress} Progress */
 
 export class DataDialog {
   #dialog = /** @type {HTMLDialogElement} */ (byId("data"));
@@ -116,14 +116,13 @@ export class DataDialog {
 
   /** @param {Progress} progress */
   #row(progress) {
-    const { symbol, days_done: done, rows, first_day: first } = progress;
-    const [ended, share] = [daysEnded(progress), percent(progress)];
+    const { symbol, percent, days_done: done, days_wanted: wanted, rows, first_day: first } = progress;
     const choose = () => {
       this.#dialog.close();
       this.choose(symbol);
     };
     const numbers = [
-      `${Math.min(done, ended).toLocaleString("en")} of ${ended.toLocaleString("en")} days${first ? ` since ${first}` : ""}`,
+      `${done.toLocaleString("en")} of ${wanted.toLocaleString("en")} days${first ? ` since ${first}` : ""}`,
       `${rows.toLocaleString("en")} minutes`,
       ...daysByState(progress).map(({ count, title }) => `${count} ${title}`),
     ];
@@ -132,7 +131,7 @@ export class DataDialog {
       {},
       make("div", { class: "head" },
         make("button", { type: "button", class: "name", id: `data-show-${symbol}`, onclick: choose, title: "Show the chart" }, symbol),
-        make("span", { class: "number" }, `${share} %`),
+        make("span", { class: "number" }, `${percent} %`),
         make("span", { class: "spring" }),
         make("a", { class: "button bordered", href: `/data?symbol=${encodeURIComponent(symbol)}`, id: `data-days-${symbol}` }, "Days"),
         this.mayWrite ? this.#removeButton(symbol) : null),
@@ -160,9 +159,11 @@ function daysByState({ states }) {
  */
 function bar(progress) {
   const days = daysByState(progress);
-  const left = progress.days_wanted - days.reduce((sum, { count }) => sum + count, 0);
+  const today = new Date(now()).toISOString().slice(0, 10);
+  const wanted = progress.days_wanted + (progress.last_day === today ? 1 : 0);
+  const left = wanted - days.reduce((sum, { count }) => sum + count, 0);
   const parts = left > 0 ? [...days, { name: "missing", title: "not looked at yet", count: left }] : days;
-  const text = `${progress.days_done} of ${daysEnded(progress)} days are complete`;
+  const text = `${progress.days_done} of ${progress.days_wanted} days are complete`;
   return make("div", { class: "days", role: "img", "aria-label": text }, ...parts.map(({ name, title, count }) => {
     const part = make("span", { "data-day": name, title: `${count} ${title}` });
     part.style.flexGrow = String(count);

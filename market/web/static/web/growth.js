@@ -19,7 +19,7 @@ export class Growth {
   /**
    * What the status says of the symbol that is shown.
    * @param {string} symbol
-   * @param {import("./progress.js").Progress | undefined} progress
+   * @param {import("./api.js").Progress | undefined} progress
    */
   see(symbol, progress) {
     if (symbol !== this.#symbol) {

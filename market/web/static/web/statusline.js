@@ -3,7 +3,6 @@
 import { skew } from "./clock.js";
 import { byId, say } from "./dom.js";
 import { countdown } from "./chart.js";
-import { percent } from "./progress.js";
 
 /** An answer takes some milliseconds; less than this is not worth a word. */
 const SKEW_WORTH_SAYING_MS = 250;
@@ -39,13 +38,13 @@ export class StatusLine {
     say(byId("skew"), off === null || Math.abs(off) < SKEW_WORTH_SAYING_MS ? "" : skewText(off));
   }
 
-  /** How far the history of the symbol is. @param {import("./progress.js").Progress | undefined} progress */
+  /** How far the history of the symbol is. @param {import("./api.js").Progress | undefined} progress */
   showHistory(progress) {
     const button = byId("history");
     button.hidden = progress === undefined;
     if (progress === undefined) return;
-    const share = percent(progress);
-    say(button, share < 100 ? `history loading, ${Math.floor(share)} %` : "history complete");
+    const { percent } = progress;
+    say(button, percent < 100 ? `history loading, ${Math.floor(percent)} %` : "history complete");
   }
 
   /**

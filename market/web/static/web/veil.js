@@ -1,7 +1,6 @@
 // What stands in place of bars, or over them, when there are none or they cannot be had.
 
 import { byId, make } from "./dom.js";
-import { percent } from "./progress.js";
 import { loginAddress } from "./session.js";
 
 export class Veil {
@@ -65,8 +64,8 @@ export class Veil {
       return [make("p", { class: "title" }, `No candle of ${symbol} is stored`), ...this.#offer(`Track ${symbol}`)];
     }
     return [
-      make("p", { class: "title" }, `History of ${symbol} is still loading, ${Math.floor(percent(progress))} %`),
-      make("progress", { max: 100, value: percent(progress), "aria-label": "history loaded" }),
+      make("p", { class: "title" }, `History of ${symbol} is still loading, ${Math.floor(progress.percent)} %`),
+      make("progress", { max: 100, value: progress.percent, "aria-label": "history loaded" }),
       make("p", { class: "quiet" }, "The chart appears with the first candles."),
     ];
   }

@@ -56,8 +56,8 @@ _STATES: Final = (
 class LedgerSums:
     """Sums over the ledger's days of one symbol.
 
-    `days_done` are over, and complete or settled. `gap_days` are over and lack `gap_minutes`; for `open_gap_days` of them, which lack `open_gap_minutes`, not every source was asked yet. `states`
-    counts days, all states are there.
+    `days_done` are over, and complete or settled. `gap_days` are over and lack `gap_minutes`; for `open_gap_days` of
+    them, which lack `open_gap_minutes`, not every source was asked yet. `states` counts days, all states are there.
     """
 
     rows: int

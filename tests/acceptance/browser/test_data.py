@@ -32,7 +32,7 @@ def test_a_history_that_is_whole_is_at_100_percent_while_the_day_runs(visitor: V
     progress = next(each for each in stack.get("/api/status")["history"] if each["symbol"] == "BTCUSDT")
     assert progress["percent"] == 100.0
     look_at(visitor)
-    assert visitor.text("#totals > div:first-child") .split() == ["history", "100", "%"]
+    assert visitor.text("#totals > div:first-child").split() == ["history", "100", "%"]
     visitor.open()
     visitor.sees(lambda: visitor.text("#history") == "history complete")
     visitor.press("Data and symbols")

@@ -64,7 +64,9 @@ _PERSONAL: Final = frozenset(
 _TELLING: Final = frozenset({b"host", b"origin", b"accept"})
 # Of an answer, what is about its body.
 _OF_THE_BODY: Final = frozenset({b"etag", b"cache-control", b"content-length"})
+# So many kinds are remembered, with so many bytes of telling headers at most.
 _MOST_KINDS: Final = 256
+_MOST_TOLD: Final = 1_000
 _MOST_PARAMETERS: Final = 20
 
 Scope = dict[str, Any]
@@ -102,6 +104,7 @@ class ShortWay:
         self._links = Links(_LINKS)
         self._redis = impatient_async_redis()
         self._headers: dict[Kind, Headers] = {}
+        self._answered, self._given_up = SHORT.labels("answered"), SHORT.labels("given up")
         self._figures = {}
         for address, route in ((_KLINES, resolve(_KLINES + "X").route), (_HISTORY, resolve(_HISTORY).route)):
             self._figures[address] = REQUESTS.labels("GET", f"/{route}", "200"), SECONDS.labels("GET", f"/{route}")
@@ -131,6 +134,8 @@ class ShortWay:
         """See how a request of this kind was answered on the long way."""
         if status != 200 or kind in self._headers or any(name == b"set-cookie" for name, _ in headers):
             return
+        if sum(len(value) for _, value in kind.telling) > _MOST_TOLD:
+            return
         if len(self._headers) >= _MOST_KINDS:
             # Hosts are few, but anybody can invent an Origin.
             self._headers.clear()
@@ -147,12 +152,13 @@ class ShortWay:
         try:
             found = await self._found(reading, scope)
         except Exception:  # noqa: BLE001  (whatever it is: the long way meets it as well, and has an answer to it)
+            self._given_up.inc()
             return None
         if found is None:
             return None
         body, cache = found
         requests, seconds = self._figures[kind.address]
-        SHORT.inc()
+        self._answered.inc()
         requests.inc()
         seconds.observe(time.perf_counter() - begun)
         return [*known, *headers_of(body, cache)], body
@@ -161,6 +167,10 @@ class ShortWay:
         """What the reading finds; None if that is not for here."""
         try:
             need = next(reading)
+        except StopIteration:
+            # It needs nothing, so the long way is as short.
+            return None
+        try:
             # Whatever fails behind this, and goes the long way, counts twice; it is not what happens to a client often.
             client = scope.get("client")
             if limiter(READS).ask(visitor(client[0] if client else None)):

@@ -26,7 +26,10 @@ SECONDS: Final = Histogram(
     registry=None,
 )
 SHORT: Final = Counter(
-    "kline_http_short_way", "Reads of candles that the event loop has answered without a thread.", registry=None
+    "kline_http_short_way",
+    "Reads of candles that the event loop has answered without a thread, or given up to one after a failure.",
+    ["result"],
+    registry=None,
 )
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

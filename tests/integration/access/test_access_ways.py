@@ -12,7 +12,7 @@ from tests.support.web_server import WebServer
 
 WORD = "the word for metrics"
 KLINES = "/api/klines/WAYUSDT?interval=1h&limit=5"
-SHORT = "kline_http_short_way_total"
+SHORT = 'kline_http_short_way_total{result="answered"}'
 HISTORY = "/history?symbol=WAYUSDT&resolution=60&countback=5&to=1704070800"
 
 
@@ -122,6 +122,8 @@ def test_the_event_loop_answers_as_a_thread_would(server: WebServer, path: str, 
         (KLINES + "&format=json", {}),
         (KLINES + "&limit=2001", {}),
         (KLINES + "&limit=0", {}),
+        (HISTORY.replace("to=1704070800", "to=0"), {}),
+        (KLINES, {"Accept": "*/*, " + "a" * 1_000}),
         ("/api/klines/NOPEUSDT", {}),
         ("/api/klines/WAYUSDT/", {}),
         ("/history/?symbol=WAYUSDT&resolution=60&countback=5&to=1704070800", {}),

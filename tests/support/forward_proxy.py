@@ -1,13 +1,14 @@
-"""Real forward proxies on neighbouring ports, and one that speaks SOCKS5."""
+"""Real forward proxies on neighbouring ports, one that speaks SOCKS5, and plain relays."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,8 @@ import psutil
 from tests.support.eventually import eventually
 
 USER, PASSWORD = "us3r-of-proxy", "pa55-of-proxy"
+
+_Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def neighbours(held: contextlib.ExitStack, count: int) -> list[socket.socket]:
@@ -70,18 +73,36 @@ def _listens(port: int, process: subprocess.Popen[bytes], log: Path) -> bool:
 @contextlib.asynccontextmanager
 async def socks_proxy(user: str = "", password: str = "") -> AsyncIterator[int]:
     """A SOCKS5 proxy on this port, which takes no credentials or just these."""
-    asked: list[asyncio.Task[None]] = []
+    async with _listening(lambda reader, writer: _shake_hands(reader, writer, (user, password))) as port:
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def tls_before(host: str, port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
+    """A port on which the plain server at that address is reached over TLS."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(asyncio.current_task())  # type: ignore[arg-type]
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
-            await _shake_hands(reader, writer, (user, password))
+        await _relay(reader, writer, *await asyncio.open_connection(host, port))
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with _listening(serve, context) as own:
+        yield own
+
+
+@contextlib.asynccontextmanager
+async def _listening(serve: _Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server on this port. Its conversations end with the block: what they left open would be the next test's."""
+    conversations: list[asyncio.Task[None]] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversations.append(asyncio.current_task())  # type: ignore[arg-type]
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+            await serve(reader, writer)
+
+    async with await asyncio.start_server(converse, "127.0.0.1", 0, ssl=context) as server:
         yield server.sockets[0].getsockname()[1]
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
+        for conversation in conversations:
+            conversation.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
 
 
 async def _shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, known: tuple[str, str]) -> None:
@@ -105,11 +126,21 @@ async def _shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         else (await reader.readexactly((await reader.readexactly(1))[0])).decode()
     )
     port = int.from_bytes(await reader.readexactly(2))
-    far_reader, far_writer = await asyncio.open_connection(host, port)
+    far = await asyncio.open_connection(host, port)
     # In two pieces, as a network may deliver it.
     writer.write(bytes([5, 0, 0]))
     await writer.drain()
     writer.write(bytes([3, 4]) + b"here" + bytes(2))
+    await _relay(reader, writer, *far)
+
+
+async def _relay(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    far_reader: asyncio.StreamReader,
+    far_writer: asyncio.StreamWriter,
+) -> None:
+    """Carry bytes both ways until both sides have ended."""
     with contextlib.closing(far_writer):
         await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
 

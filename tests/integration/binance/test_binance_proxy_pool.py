@@ -27,7 +27,8 @@ from feeds.binance.pacing import LocalPacer
 from feeds.binance.proxies import ProxyPool, ProxySettings
 from feeds.binance.rest import RestClient
 from feeds.fakebinance.server import FakeExchange
-from tests.support.forward_proxy import PASSWORD, USER, forward_proxy, neighbours
+from tests.support.eventually import eventually_here
+from tests.support.forward_proxy import PASSWORD, USER, forward_proxy, neighbours, tls_before
 
 PATH = daily_path("BTCUSDT", dt.date(2026, 3, 10))
 UNPUBLISHED = daily_path("BTCUSDT", dt.date(2026, 3, 20))
@@ -53,20 +54,10 @@ async def secure_url(tmp_path: Path, exchange: FakeExchange, monkeypatch: pytest
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     target = urlsplit(exchange.url)
-
-    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while chunk := await source.read(65_536):
-            sink.write(chunk)
-            await sink.drain()
-        sink.close()
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        plain_reader, plain_writer = await asyncio.open_connection(target.hostname, target.port)
-        with contextlib.suppress(OSError):
-            await asyncio.gather(pump(reader, plain_writer), pump(plain_reader, writer))
-
-    async with await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context) as server:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    assert target.hostname is not None
+    assert target.port is not None
+    async with tls_before(target.hostname, target.port, context) as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 def _self_signed(folder: Path) -> Path:
@@ -129,8 +120,7 @@ async def test_as_many_downloads_run_at_once_as_there_are_ports(exchange: FakeEx
     async with ProxyPool(settings_of(proxy_port, ports=2)) as pool:
         client = ArchiveClient(exchange.url, pool)
         running = [asyncio.create_task(client.fetch(PATH)) for _ in range(4)]
-        await asyncio.wait(running, timeout=0.15)
-        assert pool.status().busy == 2
+        await eventually_here(lambda: pool.status().busy == 2)
         await asyncio.gather(*running)
     starts = sorted(entry.real_s for entry in exchange.requests.entries() if entry.kind == "archive.zip")
     assert len(starts) == 4

@@ -6,9 +6,6 @@ import contextlib
 import datetime as dt
 import itertools
 import logging
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from feeds.binance.retries import ATTEMPTS
 from feeds.fakebinance.server import FakeExchange
 from market.domain.window import DAY_MS, TimeWindow, day_of
 from market.models import LedgerDay
-from tests.support.eventually import eventually
+from tests.support.forward_proxy import PASSWORD, USER, forward_proxy, neighbours
 from tests.support.loading import Loader, days, entry_of, month, states_of
 
 BTC = "BTCUSDT"
@@ -259,36 +256,21 @@ def test_while_nobody_tells_the_time_nothing_is_loaded(loader: Loader, exchange:
 @pytest.fixture
 def proxy_ports(tmp_path: Path) -> Iterator[range]:
     """Five neighbouring ports: a forward proxy listens on the second and the third, nobody on the others."""
-    first = free_neighbours(5)
-    log = tmp_path / "proxy.log"
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(first + 1)]
-    command += ["--ports", str(first + 2), "--num-workers", "1", "--num-acceptors", "1", "--basic-auth", "user:s3cret"]
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            eventually(lambda: all(listens(port) for port in (first + 1, first + 2)), within=20)
-            yield range(first, first + 5)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+    with contextlib.ExitStack() as held:
+        ports = neighbours(held, 5)
+        first: int = ports[0].getsockname()[1]
+        for free in ports[1:3]:
+            free.close()
+        held.enter_context(forward_proxy(tmp_path / "proxy.log", first + 1, ports=2))
+        yield range(first, first + 5)
 
 
-def free_neighbours(count: int) -> int:
-    """The first of so many neighbouring ports that nobody uses."""
-    for _ in range(100):
-        with contextlib.ExitStack() as held:
-            sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-            sockets[0].bind(("127.0.0.1", 0))
-            first: int = sockets[0].getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                for offset in range(1, count):
-                    sockets[offset].bind(("127.0.0.1", first + offset))
-                return first
-    raise AssertionError(f"no {count} neighbouring ports are free")
-
-
-def listens(port: int) -> bool:
-    with contextlib.closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+@pytest.fixture
+def dead_ports() -> Iterator[range]:
+    """Two neighbouring ports that refuse connections."""
+    with contextlib.ExitStack() as held:
+        first: int = neighbours(held, 2)[0].getsockname()[1]
+        yield range(first, first + 2)
 
 
 def test_dead_proxies_rest_while_the_others_load(
@@ -302,8 +284,8 @@ def test_dead_proxies_rest_while_the_others_load(
         "host": "127.0.0.1",
         "port_start": proxy_ports[0],
         "port_end": proxy_ports[-1],
-        "username": "user",
-        "password": "s3cret",
+        "username": USER,
+        "password": PASSWORD,
     }
     with caplog.at_level(logging.DEBUG):
         done = loader.load(days("2024-03-01", "2024-03-04"), BTC)
@@ -311,16 +293,15 @@ def test_dead_proxies_rest_while_the_others_load(
     loader.assert_truth(days("2024-03-01", "2024-03-04"), BTC)
     assert states_of(BTC) == {"archive": 4}
     assert "rests" in caplog.text
-    assert "s3cret" not in caplog.text
+    assert PASSWORD not in caplog.text
 
 
 def test_with_every_proxy_dead_nothing_is_settled(
-    loader: Loader, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    loader: Loader, settings: Settings, dead_ports: range, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feeds.binance.proxies.FIRST_REST_S", 0.05)
     monkeypatch.setattr("feeds.binance.proxies.LONGEST_REST_S", 0.1)
-    port = free_neighbours(2)
-    settings.PROXY = {"host": "127.0.0.1", "port_start": port, "port_end": port + 1}
+    settings.PROXY = {"host": "127.0.0.1", "port_start": dead_ports[0], "port_end": dead_ports[-1]}
     with pytest.raises(Unreachable):
         loader.load(ONE_DAY, BTC)
     assert not LedgerDay.objects.filter(is_settled=True).exists()

@@ -24,13 +24,16 @@ def compose() -> dict[str, Any]:
 def test_each_setting_in_compose_is_one_of_the_product(compose: dict[str, Any]) -> None:
     settings = {name.upper() for name in Environment.model_fields}
     for name in OURS:
-        assert set(compose["services"][name]["environment"]) <= settings, name
+        given = set(compose["services"][name]["environment"])
+        assert given, name
+        assert given <= settings, name
 
 
 def test_each_variable_of_the_example_and_the_demo_is_read(compose: dict[str, Any]) -> None:
     read = set(re.findall(r"\$\{([A-Z_]+)", (DOCKER / "compose.yml").read_text()))
     for file in ("env.example", "demo.env"):
         named = set(re.findall(r"^#? ?([A-Z_]+)=", (DOCKER / file).read_text(), re.MULTILINE))
+        assert named, file
         assert named <= read, f"{file} names {named - read}"
 
 

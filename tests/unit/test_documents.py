@@ -64,6 +64,10 @@ def test_each_address_of_the_api_is_in_the_readme() -> None:
         assert f"`/api/{route.replace('<str:symbol>', '{symbol}')}" in README, route
 
 
+def test_links_are_found() -> None:
+    assert {"docs/api.md", "CONTRIBUTING.md"} <= {target for target, _ in _LINK.findall(README)}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_each_link_leads_to_a_file_and_to_a_heading_of_it(document: Path) -> None:
     for target, anchor in _LINK.findall(_CODE.sub("", document.read_text())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -149,3 +150,18 @@ async def test_what_comes_while_a_batch_is_written_is_written_next(bench: Bench)
     bench.batcher.put(closed(1, 1))
     assert await bench.batcher.flush()
     assert set(bench.table.rows) == {(1, MINUTE_MS), (2, MINUTE_MS)}
+
+
+async def test_a_correction_that_comes_while_its_minute_is_written_is_written_next(bench: Bench) -> None:
+    first = closed(1, 1)
+    correction = Closed(1, replace(first.candle, trade_count=2), Source.REST)
+
+    def come(_: Sequence[Closed]) -> None:
+        if len(bench.table.batches) == 0:
+            bench.batcher.put(correction)
+
+    bench.table.fails = come
+    bench.batcher.put(first)
+    assert await bench.batcher.flush()
+    assert bench.table.rows == {(1, MINUTE_MS): correction}
+    assert bench.committed == [first, correction]

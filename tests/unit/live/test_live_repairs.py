@@ -92,6 +92,36 @@ async def test_a_failure_is_followed_by_another_attempt(bench: Bench) -> None:
     assert len(bench.exchange.asked) >= 4
 
 
+async def test_the_newest_gap_is_filled_first(bench: Bench) -> None:
+    bench.book.add(SymbolMinutes(symbol_id=2, name="ETHUSDT", start=T0 + 2 * MINUTE_MS))
+    await bench.until(lambda: len(bench.exchange.asked) >= 2)
+    assert [name for name, _ in bench.exchange.asked[:2]] == ["ETHUSDT", "BTCUSDT"]
+
+
+async def test_while_the_exchanges_time_is_not_known_no_minute_is_called_missing(bench: Bench) -> None:
+    """This machine's clock may be hours ahead: then nothing of the future is to be asked for."""
+    refused = asyncio.Event()
+
+    async def server_time() -> int:
+        refused.set()
+        raise Unreachable("http://exchange", "no route")
+
+    bench.exchange.server_time = server_time  # type: ignore[method-assign]
+    await bench.until(refused.is_set)
+    assert not bench.exchange.asked
+
+
+@pytest.mark.parametrize(("trades", "told"), [(7, ["BTCUSDT"]), (0, [])])
+async def test_minutes_that_were_traded_in_show_that_the_stream_was_silent(
+    bench: Bench, trades: int, told: list[str]
+) -> None:
+    heard: list[str] = []
+    bench.repairs.on_silent = heard.append
+    bench.exchange.has.trade_count[:] = trades
+    await bench.until(lambda: len(bench.closed) >= 3)
+    assert heard[:1] == told
+
+
 async def test_a_symbol_of_which_rest_has_nothing_is_quiet_and_asked_for_less_and_less() -> None:
     bench = Bench(Exchange(0), T0 + 3 * MINUTE_MS + GRACE_MS)
     await bench.until(lambda: len(bench.exchange.asked) >= 4)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -38,9 +40,6 @@ def test_rows_are_the_truth_in_the_exchanges_own_types(exchange: FakeExchange, c
 
 
 def test_rest_and_archive_print_the_same_text(client: httpx.Client) -> None:
-    import io
-    import zipfile
-
     path = "/data/futures/um/daily/klines/币安人生USDT/1m/币安人生USDT-1m-2026-01-01.zip"
     with zipfile.ZipFile(io.BytesIO(client.get(path).content)) as archive:
         lines = archive.read(archive.namelist()[0]).decode().splitlines()[1:]

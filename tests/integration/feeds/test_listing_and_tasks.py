@@ -16,6 +16,7 @@ from feeds import tasks
 from feeds.fakebinance.server import FakeExchange
 from feeds.listing import listing_start
 from market.models import LedgerDay, Symbol
+from market.services.claims import history_runner_claim, history_runner_release
 from market.services.symbols import symbol_track, symbol_untrack
 from tests.support.candles import ms
 from tests.support.database import no_database, query
@@ -141,8 +142,6 @@ def test_a_task_that_gives_up_on_a_database_that_is_away_says_so_in_one_line(cap
 def test_a_second_worker_leaves_a_run_alone(
     fresh: Settings, delayed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from market.services.claims import history_runner_claim, history_runner_release
-
     async_to_sync(listing_start)()
     assert history_runner_claim()
     try:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 import pytest
 
+from feeds.binance.connection import StreamTiming
 from feeds.fakebinance.faults import Fault
+from feeds.live import collector
 from market.domain.window import MINUTE_MS
+from market.models import Symbol
+from market.services.symbols import symbol_track, symbol_untrack
+from market.tail import tail_read
 from tests.integration.live.conftest import NOW, Staging
 from tests.support.eventually import eventually
 from tests.support.live import Hub, Stage
@@ -71,9 +77,6 @@ def test_no_minute_is_lost_when_rest_is_cut_off_as_well(staging: Staging) -> Non
 
 
 def test_a_symbol_that_is_added_is_streamed_without_touching_the_others(staging: Staging) -> None:
-    from market.models import Symbol
-    from market.services.symbols import symbol_track
-
     with staging(["BTCUSDT", "ETHUSDT"]) as stage:
         Symbol.objects.filter(name="ETHUSDT").update(is_tracked=False)
         stage.collector()
@@ -88,9 +91,6 @@ def test_a_symbol_that_is_added_is_streamed_without_touching_the_others(staging:
 
 
 def test_a_symbol_that_is_dropped_is_unsubscribed_and_its_tail_goes(staging: Staging) -> None:
-    from market.services.symbols import symbol_untrack
-    from market.tail import tail_read
-
     with staging(["BTCUSDT", "ETHUSDT"]) as stage:
         stage.collector()
         eventually(lambda: tail_read("ETHUSDT"), within=20)
@@ -126,11 +126,6 @@ def test_a_settled_symbol_causes_no_reconnect(staging: Staging) -> None:
 
 
 def test_a_connection_is_replaced_before_the_exchange_cuts_it(staging: Staging, monkeypatch: Any) -> None:
-    from dataclasses import replace
-
-    from feeds.binance.connection import StreamTiming
-    from feeds.live import collector
-
     monkeypatch.setattr(collector, "StreamTiming", lambda: replace(StreamTiming(), rotate_s=120.0))
     with staging(["BTCUSDT"]) as stage:
         stage.collector()
@@ -142,11 +137,6 @@ def test_a_connection_is_replaced_before_the_exchange_cuts_it(staging: Staging, 
 
 
 def test_a_connection_that_delivers_is_not_left_for_one_that_is_silent(staging: Staging, monkeypatch: Any) -> None:
-    from dataclasses import replace
-
-    from feeds.binance.connection import StreamTiming
-    from feeds.live import collector
-
     monkeypatch.setattr(collector, "StreamTiming", lambda: replace(StreamTiming(), rotate_s=120.0))
     with staging(["BTCUSDT"], faults=(Fault("silence", match={"connection": "2"}),)) as stage:
         stage.collector()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from feeds.fakebinance.listings import CATALOGUE
 from market.domain.window import MINUTE_MS
 from market.tail import tail_read
 from tests.integration.live.conftest import Staging
@@ -44,10 +47,6 @@ def test_the_tail_ends_in_the_forming_minute(staging: Staging) -> None:
 
 
 def test_a_minute_without_a_trade_comes_by_rest(staging: Staging) -> None:
-    from dataclasses import replace
-
-    from feeds.fakebinance.listings import CATALOGUE
-
     quiet = replace(CATALOGUE["OMGUSDT"], name="QUIETUSDT", quiet=0.9, delivery_ms=4_133_404_800_000, status="TRADING")
     with staging(["QUIETUSDT"], listings=(quiet,)) as stage:
         stage.collector()

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 
 from market.domain.window import Month
 from market.services.claims import history_runner_claim, history_runner_release, month_claim, month_release
-from market.store.claims import _Holder
+from market.store.claims import _Holder, claim
 from tests.support.database import query
 from tests.support.eventually import eventually
 
@@ -49,7 +49,6 @@ def test_what_is_claimed_cannot_be_claimed_again_until_it_is_given_back() -> Non
 
 def test_another_process_is_kept_out(other: _Holder) -> None:
     assert other.claim(7)
-    from market.store.claims import claim
 
     assert not claim(7)
 

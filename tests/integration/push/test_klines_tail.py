@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -139,8 +140,6 @@ def test_a_minute_that_closes_between_both_reads_is_closed(publisher: Collector,
 
 
 def test_without_redis_the_stored_bars_are_answered_at_once(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
     market.keep_tail(60)
     monkeypatch.setattr(selector, "_redis_retry_at", 0.0)
     impatient_redis.cache_clear()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from market.domain.source import Source
 from market.domain.window import MINUTE_MS
-from tests.support.candles import ms
+from tests.support.candles import load, ms
 from tests.support.push import Client, Collector, Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,11 +104,6 @@ def test_a_bar_with_a_missing_minute_is_not_shown_until_it_has_come(market: Mark
 
 
 def test_a_corrected_minute_corrects_the_bar_that_forms(market: Market, browser: Client) -> None:
-    from dataclasses import replace
-
-    from market.domain.source import Source
-    from tests.support.candles import load
-
     watch(browser, market, "15m")
     market.publish(market.closed(60))
     market.store(60, 61)

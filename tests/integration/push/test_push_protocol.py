@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from market.models import Symbol
+from tests.support.candles import make_symbol
+from tests.support.eventually import eventually
 from tests.support.push import Client, Collector, Market, client
 from tests.support.web_server import WebServer
 
@@ -147,8 +151,6 @@ def test_an_unknown_symbol_is_an_error_and_the_known_ones_are_served(market: Mar
 def test_a_symbol_that_becomes_known_can_be_subscribed_to(publisher: Collector, browser: Client) -> None:
     browser.subscribe("LATEUSDT")
     assert browser.error() == "unknown_symbol"
-    from tests.support.candles import make_symbol
-    from tests.support.eventually import eventually
 
     make_symbol("LATEUSDT")
 
@@ -217,8 +219,6 @@ def test_a_message_of_16_kib_is_read(browser: Client) -> None:
 
 
 def test_a_thousand_symbols_are_served_and_one_more_is_an_error(browser: Client) -> None:
-    from market.models import Symbol
-
     Symbol.objects.bulk_create(Symbol(name=f"M{number}") for number in range(1_001))
     names = [f"M{number}" for number in range(1_001)]
     browser.subscribe(*names[:500])
@@ -258,8 +258,6 @@ def test_another_page_is_refused(server: WebServer, origin: str) -> None:
 
 
 def test_a_name_that_was_made_to_point_here_is_refused(server: WebServer) -> None:
-    import socket
-
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as link:
         link.sendall(
             b"GET /ws HTTP/1.1\r\nHost: rebound.example\r\nOrigin: http://rebound.example\r\nUpgrade: websocket\r\n"

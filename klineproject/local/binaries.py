@@ -42,7 +42,8 @@ class RedisBinaries:
     origin: str
 
 
-PostgresFinder = Callable[[], PostgresBinaries]
+# Asked for a major version, or for any (None).
+PostgresFinder = Callable[[int | None], PostgresBinaries]
 RedisFinder = Callable[[], RedisBinaries]
 Found = TypeVar("Found", PostgresBinaries, RedisBinaries)
 
@@ -61,8 +62,9 @@ def choose(service: str, finders: Sequence[tuple[str, Callable[[], Found]]], hel
     raise LocalError("\n".join([f"No {service} to start:", *reasons, help_]))
 
 
-def system_postgres(bindirs: Iterable[Path] | None = None) -> PostgresBinaries:
-    """Return the newest PostgreSQL (>= 15) of this machine that has timescaledb."""
+def system_postgres(major: int | None = None, bindirs: Iterable[Path] | None = None) -> PostgresBinaries:
+    """Return the PostgreSQL of this major version, or else the newest one (>= 15), of this machine's own that have
+    timescaledb."""
     found: list[PostgresBinaries] = []
     reasons = []
     for bindir in _postgres_bindirs() if bindirs is None else bindirs:
@@ -72,7 +74,7 @@ def system_postgres(bindirs: Iterable[Path] | None = None) -> PostgresBinaries:
             reasons.append(str(reason))
     if not found:
         raise Unavailable("; ".join(reasons) or "no PostgreSQL server is installed")
-    return max(found, key=lambda candidate: candidate.major)
+    return max(found, key=lambda candidate: (candidate.major == major, candidate.major))
 
 
 def system_redis(folders: Iterable[Path] | None = None) -> RedisBinaries:

@@ -46,7 +46,7 @@ class Toolbox:
     def __post_init__(self) -> None:
         packages = DebianPackages(working_folder(self.packages_root, self.account) / "_packages", say=self.say)
         if not self.postgres_finders:
-            self.postgres_finders = [(MACHINE, system_postgres), (DEBIAN, packages.postgres)]
+            self.postgres_finders = [(MACHINE, system_postgres), (DEBIAN, lambda _major: packages.postgres())]
         if not self.redis_finders:
             self.redis_finders = [(MACHINE, system_redis), (DEBIAN, packages.redis)]
 
@@ -56,9 +56,9 @@ class Toolbox:
         A data folder can only be opened by the major version that made it.
         """
 
-        def fitting(find: PostgresFinder) -> PostgresFinder:
+        def fitting(find: PostgresFinder) -> Callable[[], PostgresBinaries]:
             def checked() -> PostgresBinaries:
-                found = find()
+                found = find(major)
                 if major is not None and found.major != major:
                     raise Unavailable(
                         f"PostgreSQL {found.version} cannot open data made by PostgreSQL {major} "

@@ -39,7 +39,7 @@ def found(major: int) -> PostgresBinaries:
     return PostgresBinaries(Path("/nowhere"), f"{major}.1", "2.19.3", "a test")
 
 
-def nothing() -> PostgresBinaries:
+def nothing(_major: int | None) -> PostgresBinaries:
     raise Unavailable("nothing is here")
 
 
@@ -53,8 +53,15 @@ def test_the_newest_postgresql_with_timescaledb_is_chosen(tmp_path: Path) -> Non
         fake_postgres(tmp_path, "17.2", timescaledb="2.20.0"),
         fake_postgres(tmp_path, "18.0", timescaledb=None),
     ]
-    chosen = system_postgres(bindirs)
+    chosen = system_postgres(bindirs=bindirs)
     assert (chosen.version, chosen.timescaledb) == ("17.2", "2.20.0")
+
+
+def test_the_postgresql_that_made_the_data_is_chosen_beside_a_newer_one(tmp_path: Path) -> None:
+    bindirs = [fake_postgres(tmp_path, "15.4"), fake_postgres(tmp_path, "16.9"), fake_postgres(tmp_path, "17.2")]
+    toolbox = Toolbox(postgres_finders=[("this machine", lambda major: system_postgres(major, bindirs))])
+    assert toolbox.postgres(16).version == "16.9"
+    assert toolbox.postgres(None).version == "17.2"
 
 
 def test_a_postgresql_without_timescaledb_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -80,17 +87,17 @@ def test_redis_is_preferred_to_valkey(tmp_path: Path) -> None:
 
 
 def test_the_machines_own_postgresql_comes_before_the_packages() -> None:
-    toolbox = Toolbox(postgres_finders=[("first", lambda: found(15)), ("second", lambda: found(17))])
+    toolbox = Toolbox(postgres_finders=[("first", lambda _major: found(15)), ("second", lambda _major: found(17))])
     assert toolbox.postgres(None).major == 15
 
 
 def test_a_data_folder_gets_the_major_version_that_made_it() -> None:
-    toolbox = Toolbox(postgres_finders=[("first", lambda: found(15)), ("second", lambda: found(17))])
+    toolbox = Toolbox(postgres_finders=[("first", lambda _major: found(15)), ("second", lambda _major: found(17))])
     assert toolbox.postgres(17).major == 17
 
 
 def test_when_nothing_is_found_the_message_names_each_place_its_reason_and_the_ways_out() -> None:
-    toolbox = Toolbox(postgres_finders=[("this machine", nothing), ("packages", lambda: found(17))])
+    toolbox = Toolbox(postgres_finders=[("this machine", nothing), ("packages", lambda _major: found(17))])
     with pytest.raises(LocalError) as raised:
         toolbox.postgres(16)
     message = str(raised.value)

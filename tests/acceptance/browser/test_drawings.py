@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Route
 
 from tests.support.chart_stack import ChartStack
 from tests.support.visitor import Visitor
@@ -45,6 +46,23 @@ def put(visitor: Visitor, *drawings: dict[str, Any]) -> None:
         "(drawings) => { page.board.drawings = new Map(drawings.map((one) => [one.id, one])); page.board.onChange(); }"
     )
     visitor.ask(script, list(drawings))
+
+
+def held(visitor: Visitor, address: str) -> list[Route]:
+    """The requests to an address, which wait from now on until somebody lets them go."""
+    requests: list[Route] = []
+
+    def hold(route: Route) -> None:
+        requests.append(route)
+
+    visitor.page.route(address, hold)
+    return requests
+
+
+def canvases_of(visitor: Visitor, symbol: str) -> list[str]:
+    """The names of what is saved at the server."""
+    names: list[str] = httpx.get(f"{visitor.url}/canvas/list", params={"symbol": symbol}).json()["canvases"]
+    return names
 
 
 def test_a_line_is_still_there_after_a_reload(visit: Callable[..., Visitor]) -> None:
@@ -176,7 +194,8 @@ def test_what_could_not_be_saved_is_kept_and_saved_later(visit: Callable[..., Vi
     visitor.expect("Failed to load resource", "ERR_FAILED")
     visitor.page.route("**/canvas/save", lambda route: route.abort())
     put(visitor, line("a", 50_000))
-    visitor.sees(lambda: visitor.text("#save-state").startswith("not saved: the server cannot be reached"))
+    visitor.sees(lambda: visitor.text("#save-state") == "not saved: the server cannot be reached")
+    assert visitor.text("#save-wait").startswith("; again in ")
     # Even the tab may be closed.
     visitor.page.unroute("**/canvas/save")
     visitor.page.reload()
@@ -217,3 +236,55 @@ def test_a_canvas_of_another_program_is_left_as_it_is(visit: Callable[..., Visit
     visitor.ask("() => page.canvases.reread()")
     saved = httpx.get(f"{stack.url}/canvas/load", params={"symbol": "BTCUSDT", "name": "main"}).json()
     assert saved == {"overlays": [1, 2, 3]}
+
+
+def test_what_was_drawn_before_the_canvas_was_read_is_saved_after_all(
+    visit: Callable[..., Visitor],
+) -> None:
+    visitor = visit()
+    waiting = held(visitor, "**/canvas/list?symbol=BTCUSDT")
+    visitor.open("BTCUSDT", "15m")
+    visitor.sees(lambda: waiting)
+    put(visitor, line("early", 50_000))
+    visitor.ask("() => page.show({ symbol: 'ETHUSDT' })")
+    for route in waiting:
+        route.continue_()
+    other = visit()
+    visitor.sees(lambda: canvases_of(visitor, "BTCUSDT") == ["main"])
+    other.open("BTCUSDT", "15m")
+    other.sees(lambda: [one["id"] for one in other.drawings()] == ["early"])
+
+
+def test_a_save_that_ends_when_another_symbol_is_shown_leaves_that_symbol_alone(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit, "ETHUSDT")
+    visitor.ask("() => page.show({ symbol: 'BTCUSDT' })")
+    visitor.until_shown("BTCUSDT", "15m")
+    visitor.draw("Horizontal line", [(500, 300)])
+    visitor.until_saved()
+    waiting = held(visitor, "**/canvas/save")
+    visitor.page.click("#canvas-button")
+    visitor.page.fill("#canvases-name", "levels")
+    visitor.press("Save as")
+    visitor.sees(lambda: waiting)
+    visitor.page.go_back()
+    visitor.until_shown("ETHUSDT", "15m")
+    assert not visitor.page.is_visible("#canvases")
+    waiting[0].continue_()
+    visitor.sees(lambda: canvases_of(visitor, "BTCUSDT") == ["levels", "main"])
+    visitor.page.wait_for_timeout(300)
+    assert (visitor.drawings(), visitor.text("#canvas-name")) == ([], "main")
+
+
+def test_a_question_about_one_symbol_is_not_answered_for_another(visit: Callable[..., Visitor]) -> None:
+    visitor = opened(visit, "ETHUSDT")
+    visitor.draw("Horizontal line", [(500, 300)])
+    visitor.until_saved()
+    visitor.ask("() => page.show({ symbol: 'BTCUSDT' })")
+    visitor.until_shown("BTCUSDT", "15m")
+    visitor.draw("Horizontal line", [(500, 300)])
+    visitor.press("Delete all drawings")
+    visitor.sees(lambda: visitor.page.is_visible("#ask"))
+    visitor.page.go_back()
+    visitor.until_shown("ETHUSDT", "15m")
+    assert not visitor.page.is_visible("#ask")
+    visitor.sees(lambda: len(visitor.drawings()) == 1)

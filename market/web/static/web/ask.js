@@ -2,6 +2,11 @@
 
 import { byId, say } from "./dom.js";
 
+/** Take a question back that is open: its answer is no. */
+export function takeBack() {
+  /** @type {HTMLDialogElement} */ (byId("ask")).close();
+}
+
 /**
  * Ask, and wait for the answer.
  * @param {object} question

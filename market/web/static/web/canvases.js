@@ -38,6 +38,8 @@ export class Canvases {
 
   /** Put away the drawings of the symbol so far and show those of this one. @param {string} symbol */
   open(symbol) {
+    // It lists those of the other symbol.
+    this.#dialog.close();
     this.#switch(symbol, recall(`canvas.${symbol}`, FIRST));
   }
 
@@ -54,10 +56,12 @@ export class Canvases {
   /** Say how saving goes. */
   refresh() {
     const state = this.#file?.state ?? { state: "saved" };
-    const [mood, text] = describe(state);
+    const [mood, text, wait = ""] = describe(state);
     // On a telephone the words beside the name are out of sight.
     if (mood === "bad" && byId("save-state").dataset.mood !== mood) notice(`Drawings: ${text}.`);
     say(byId("save-state"), text);
+    // Beside what a screen reader tells of: nobody wants to hear each second.
+    say(byId("save-wait"), wait);
     byId("save-state").dataset.mood = mood;
     byId("save-retry").hidden = state.state !== "failed";
     say(byId("canvas-name"), this.#file?.name ?? "");
@@ -105,6 +109,7 @@ export class Canvases {
       this.#tell(error);
       return;
     }
+    if (file !== this.#file) return;
     if (!items.some((/** @type {any} */ item) => item.name === file.name)) {
       items.unshift({ name: file.name, title: file.name, updated_at: null });
     }
@@ -147,6 +152,11 @@ export class Canvases {
       this.#tell(isTaken ? new Error(`There is a canvas called “${name}” already: open it, or choose another name.`) : error);
       return;
     }
+    if (file !== this.#file) {
+      // Another symbol, or another canvas, is shown by now.
+      notice(`Saved as “${name}”, among the drawings of ${file.symbol}.`, { bad: false });
+      return;
+    }
     this.#dialog.close();
     this.#switch(file.symbol, name);
     notice(`Saved as “${name}”. What is drawn now belongs to it.`, { bad: false });
@@ -165,8 +175,9 @@ export class Canvases {
       this.#tell(error);
       return;
     }
+    if (name === file.name) file.forget();
+    if (file !== this.#file) return;
     if (name === file.name) {
-      file.forget();
       this.#file = null;
       this.#switch(file.symbol, FIRST);
     }
@@ -181,7 +192,7 @@ export class Canvases {
 
 /**
  * @param {import("./canvasfile.js").SaveState} state
- * @returns {[mood: "good" | "busy" | "bad", text: string]}
+ * @returns {[mood: "good" | "busy" | "bad", text: string, wait?: string]}
  */
 function describe({ state, problem = "", retryAt = 0 }) {
   switch (state) {
@@ -193,7 +204,7 @@ function describe({ state, problem = "", retryAt = 0 }) {
     case "saving":
       return ["busy", "saving …"];
     case "failed":
-      return ["bad", `not saved: ${problem}; again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000))} s`];
+      return ["bad", `not saved: ${problem}`, `; again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000))} s`];
     case "refused":
       return ["bad", `not saved: ${problem}`];
     case "foreign":

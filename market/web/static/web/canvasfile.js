@@ -33,6 +33,7 @@ export class CanvasFile {
   #isLoaded = false;
   #isBusy = false;
   #isLeft = false;
+  #isForgotten = false;
   #failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -87,16 +88,16 @@ export class CanvasFile {
     if (this.state.state === "saved") await this.#busy(() => this.#pull());
   }
 
-  /** Save what is due and do nothing more. */
+  /** Save what is due, also what only becomes due when the read that is on its way has ended; then do nothing more. */
   async leave() {
     this.#isLeft = true;
     clearTimeout(this.#timer);
-    if (this.#isLoaded && this.#isDirty && this.state.state !== "foreign") await this.#busy(() => this.#save());
+    if (this.#isLoaded) await this.#saveLast();
   }
 
   /** It was deleted: keep nothing of it. */
   forget() {
-    this.#isLeft = true;
+    this.#isLeft = this.#isForgotten = true;
     clearTimeout(this.#timer);
     remember(this.#draftName, null);
   }
@@ -177,7 +178,7 @@ export class CanvasFile {
   }
 
   async #save() {
-    for (let merges = 0; this.#isDirty && this.state.state !== "foreign"; merges++) {
+    for (let merges = 0; this.#isDirty && !this.#isForgotten && this.state.state !== "foreign"; merges++) {
       this.#tell({ state: "saving" });
       const sent = new Map(this.drawings);
       try {
@@ -211,10 +212,16 @@ export class CanvasFile {
     if (!this.#isDirty) {
       remember(this.#draftName, null);
       this.#tell({ state: "saved" });
-    } else if (!this.#isLeft) {
+    } else if (this.#isLeft) {
+      void this.#saveLast();
+    } else {
       this.#tell({ state: "unsaved" });
       this.#later(SAVE_AFTER_MS);
     }
+  }
+
+  async #saveLast() {
+    if (!this.#isForgotten && this.#isDirty && this.state.state !== "foreign") await this.#busy(() => this.#save());
   }
 
   /** @param {unknown} error */

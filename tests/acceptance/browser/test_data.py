@@ -93,3 +93,24 @@ def test_nothing_is_in_anybodys_way(visit: Callable[..., Visitor], pictures: Pat
     visitor.page.screenshot(path=pictures / f"data-{theme}.png")
     assert visitor.ask("() => document.documentElement.scrollWidth") == 390
     assert visitor.barriers() == []
+
+
+def test_under_the_name_of_a_symbol_no_other_ones_days_are_left(visitor: Visitor) -> None:
+    visitor.expect("503")
+    look_at(visitor)
+    away = {"success": False, "data": None, "error": "the database does not answer; try again in a moment"}
+    visitor.page.route("**/api/coverage/ETHUSDT", lambda route: route.fulfill(status=503, json=away))
+    visitor.page.select_option("#symbol", "ETHUSDT")
+    visitor.sees(lambda: "the database does not answer" in visitor.text("#problem"))
+    assert visitor.page.locator("td[data-day]").count() == 0
+    assert visitor.text("#totals") == ""
+
+
+def test_the_way_back_leads_to_what_was_shown_without_a_name_in_the_address(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.url}/data")
+    visitor.page.wait_for_selector("td[data-day]")
+    assert visitor.text("#name") == "BTCUSDT"
+    visitor.page.select_option("#symbol", "ETHUSDT")
+    visitor.sees(lambda: visitor.text("#name") == "ETHUSDT")
+    visitor.page.go_back()
+    visitor.sees(lambda: visitor.text("#name") == "BTCUSDT")

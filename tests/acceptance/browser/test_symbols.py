@@ -104,3 +104,58 @@ def test_bars_that_cannot_be_had_are_asked_for_again(visitor: Visitor) -> None:
     visitor.page.unroute("**/api/klines/**")
     visitor.press("Try now")
     visitor.until_shown("BTCUSDT", "1m")
+
+
+def test_a_button_beside_a_countdown_keeps_the_keyboard(visitor: Visitor) -> None:
+    visitor.expect("503")
+    failure = {"success": False, "data": None, "error": "the database does not answer; try again in a moment"}
+    # The longest wait that is possible: nothing but the countdown changes meanwhile.
+    visitor.page.route(
+        "**/api/klines/**", lambda route: route.fulfill(status=503, json=failure, headers={"Retry-After": "600"})
+    )
+    visitor.open(wait=False)
+    visitor.sees(lambda: "Trying again in" in visitor.text("#veil"))
+    visitor.page.focus("#veil button")
+    before = visitor.text("#veil")
+    visitor.sees(lambda: visitor.text("#veil") != before)
+    assert visitor.ask("() => document.activeElement.textContent") == "Try now"
+
+
+def test_nothing_of_the_last_symbol_is_told_of_one_whose_bars_cannot_be_had(visitor: Visitor) -> None:
+    visitor.expect("404")
+    visitor.open("BTCUSDT", "1h")
+    visitor.sees(lambda: visitor.page.is_visible("#legend-values"))
+    visitor.sees(lambda: visitor.page.title().endswith("BTCUSDT 1h"))
+    visitor.ask("() => page.show({ symbol: 'NOSUCHUSDT' })")
+    visitor.sees(lambda: "NOSUCHUSDT is not known here" in visitor.text("#veil"))
+    visitor.sees(lambda: not visitor.page.is_visible("#legend-values"))
+    visitor.sees(lambda: visitor.page.title() == "NOSUCHUSDT 1h")
+    assert visitor.text("#day-change") == ""
+
+
+def test_a_symbol_can_be_clicked_while_its_price_changes(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.sees(lambda: visitor.page.locator("#watch-list li").count() > 1)
+    visitor.page.keyboard.press("/")
+    box = visitor.page.locator("#search-list li", has_text="ETHUSDT").bounding_box()
+    assert box is not None
+    visitor.page.mouse.move(box["x"] + 20, box["y"] + 10)
+    visitor.page.mouse.down()
+    price = visitor.text("#search-list li:nth-child(2) .number")
+    visitor.sees(lambda: visitor.text("#search-list li:nth-child(2) .number") != price)
+    visitor.page.mouse.up()
+    visitor.until_shown("ETHUSDT", "1m")
+
+
+def test_a_status_that_cannot_be_read_is_not_taken_for_an_empty_one(visitor: Visitor) -> None:
+    visitor.expect("503")
+    away = {"success": False, "data": None, "error": "the database does not answer; try again in a moment"}
+    visitor.page.route("**/api/status", lambda route: route.fulfill(status=503, json=away))
+    visitor.open()
+    visitor.press("Data and symbols")
+    assert (
+        visitor.text("#data-list")
+        == "What is tracked is not known: the database does not answer; try again in a moment."
+    )
+    visitor.page.unroute("**/api/status")
+    visitor.sees(lambda: visitor.page.locator("#data-list li .head").count() > 1)

@@ -1,7 +1,7 @@
 // The chart page: makes the parts, and says what happens when a symbol or a timeframe is chosen.
 
-import { json, status } from "./api.js";
-import { ask } from "./ask.js";
+import { ApiError, json, status } from "./api.js";
+import { ask, takeBack } from "./ask.js";
 import { Canvases } from "./canvases.js";
 import { makeChart, Panes } from "./chart.js";
 import { Controls } from "./controls.js";
@@ -114,11 +114,14 @@ export class Page {
     history[push && address !== location.search ? "pushState" : "replaceState"](null, "", address);
     say(byId("symbol-name"), symbol);
     say(byId("price"), "");
+    this.#setTitle(`${symbol} ${timeframe.name}`);
     byId("chart").setAttribute("aria-label", `Candles of ${symbol}, ${timeframe.title}`);
     this.controls.mark(timeframe.name);
     this.watchList.mark(symbol);
     if (isOtherInterval) this.chart.setPeriod(timeframe.period);
     if (isOtherSymbol) {
+      // What was asked was asked about the symbol that was shown.
+      takeBack();
       this.chart.setSymbol({ ticker: symbol });
       void this.#readSteps(symbol);
       if (this.session !== null) this.canvases.open(symbol);
@@ -135,8 +138,10 @@ export class Page {
         this.watch.track(this.status.active_symbols);
         this.#statusChanged();
       }
-    } catch {
-      // The next one; the line below the chart says whether the server is there.
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // The next one tells; the line below the chart says whether the server is there.
+      this.data.fail(error.message);
     }
     clearTimeout(this.#statusTimer);
     const isLoading = this.status?.history.some((/** @type {any} */ one) => one.percent < 100);

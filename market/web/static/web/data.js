@@ -27,14 +27,17 @@ const SOURCES = { live: "live stream", monthly: "monthly file", rest: "REST", da
 /** @type {{ symbol: string, files: string[], days: Day[] }} */
 let shown = { symbol: "", files: [], days: [] };
 let drawn = "";
+/** What is shown where the address names none. */
+let first = "";
 
 const picker = /** @type {HTMLSelectElement} */ (byId("symbol"));
+const hint = [...byId("detail").childNodes];
 const calendar = new Calendar(byId("calendar"), tellDay);
 const jobs = new Jobs(() => void show());
 
 byId("theme").addEventListener("click", toggleTheme);
 picker.addEventListener("change", () => choose(picker.value, true));
-addEventListener("popstate", () => choose(wanted(), false));
+addEventListener("popstate", () => choose(wanted() || first, false));
 
 void start();
 
@@ -47,7 +50,8 @@ async function start() {
     picker.replaceChildren(...all.map((/** @type {string} */ name) => make("option", {}, name)));
     jobs.allow(session.may_write);
     if (all.length === 0) return complain("no symbol is tracked yet: add one on the chart page");
-    choose(asked || all[0], false);
+    first = all[0];
+    choose(asked || first, false);
   } catch (error) {
     complain(reason(error));
     setTimeout(start, EVERY_MS);
@@ -72,8 +76,7 @@ function choose(symbol, isNew) {
   byId("to-chart").setAttribute("href", `/?symbol=${encodeURIComponent(symbol)}`);
   if (isNew) history.pushState(null, "", `?symbol=${encodeURIComponent(symbol)}`);
   byId("log-in").setAttribute("href", loginAddress());
-  drawn = "";
-  calendar.forget();
+  clear();
   jobs.follow(symbol);
   void show();
 }
@@ -90,6 +93,16 @@ async function show() {
   } catch (error) {
     if (symbol === picker.value) complain(reason(error));
   }
+}
+
+/** Of another symbol nothing is left: under this one's name it would be a lie. */
+function clear() {
+  drawn = "";
+  shown = { symbol: "", files: [], days: [] };
+  calendar.forget();
+  byId("empty").hidden = byId("problem").hidden = true;
+  for (const id of ["totals", "legend", "calendar", "holes"]) byId(id).replaceChildren();
+  byId("detail").replaceChildren(...hint);
 }
 
 /** @param {any} found */

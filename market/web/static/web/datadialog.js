@@ -21,8 +21,9 @@ const STATES = [
 
 export class DataDialog {
   #dialog = /** @type {HTMLDialogElement} */ (byId("data"));
-  /** @type {Progress[]} */
-  #history = [];
+  /** @type {Progress[] | null} null until the server has told */
+  #history = null;
+  #problem = "";
   /** @type {Map<string, { text: string, row: HTMLElement }>} */
   #rows = new Map();
   mayWrite = true;
@@ -51,6 +52,12 @@ export class DataDialog {
   /** @param {Progress[]} history */
   update(history) {
     this.#history = history;
+    if (this.#dialog.open) this.#show();
+  }
+
+  /** The server does not tell. What it has told before stays. @param {string} problem */
+  fail(problem) {
+    this.#problem = problem;
     if (this.#dialog.open) this.#show();
   }
 
@@ -97,7 +104,7 @@ export class DataDialog {
 
   /** A row is made anew only where it says something else: a button must not vanish under a finger. */
   #show() {
-    const rows = this.#history.map((progress) => {
+    const rows = (this.#history ?? []).map((progress) => {
       const text = JSON.stringify([progress, this.mayWrite]);
       const shown = this.#rows.get(progress.symbol);
       if (shown?.text === text) return shown.row;
@@ -105,13 +112,18 @@ export class DataDialog {
       this.#rows.set(progress.symbol, { text, row });
       return row;
     });
-    if (rows.length === 0) rows.push(make("li", { class: "quiet" }, "Nothing is tracked yet."));
+    if (rows.length === 0) rows.push(make("li", { class: "quiet" }, this.#emptyText));
     const list = byId("data-list");
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : null;
     if (rows.length !== list.children.length || rows.some((row, index) => list.children[index] !== row)) {
       list.replaceChildren(...rows);
     }
     if (focused) document.getElementById(focused)?.focus();
+  }
+
+  get #emptyText() {
+    if (this.#history !== null) return "Nothing is tracked yet.";
+    return this.#problem === "" ? "Loading …" : `What is tracked is not known: ${this.#problem}.`;
   }
 
   /** @param {Progress} progress */

@@ -122,7 +122,9 @@ export class Feed {
     const series = `${symbol.ticker}|${interval.name}`;
     const rows = await this.#insist(() => fetchBars(symbol.ticker, interval.name, { limit, end, signal }), signal, () => {
       // The library keeps the bars of the last series until others come; under this name they would be a lie.
-      if (this.#held !== series && this.bars.length > 0) callback([], false);
+      if (this.#held === series || this.bars.length === 0) return;
+      callback([], false);
+      this.onBars();
     });
     if (rows === null) return;
     this.isExhausted = rows.length < limit;

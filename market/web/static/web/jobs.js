@@ -73,6 +73,9 @@ export class Jobs {
   /** @param {string} kind */
   async #wish(kind) {
     const body = JSON.stringify({ symbol: this.#symbol, kind });
+    // Until the look below says more: a second click would ask for a second one.
+    this.#isOpen = true;
+    this.#buttons();
     try {
       await call("/api/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
       byId("problem").hidden = true;

@@ -32,7 +32,9 @@ export class Search {
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
     watch.onChange((changed, isOtherList) => {
-      if (this.#dialog.open && (isOtherList || this.#found.some((symbol) => changed.has(symbol)))) this.#show();
+      if (!this.#dialog.open) return;
+      if (isOtherList) this.#show();
+      else this.#quote(changed);
     });
   }
 
@@ -56,10 +58,11 @@ export class Search {
     const items = this.#found.map((symbol, index) => this.#item(symbol, query, index));
     if (this.add !== null && NAME.test(query) && !this.watch.symbols.includes(query)) {
       this.#found.push(query);
-      items.push(this.#option(items.length, () => make("span", { class: "wide" }, `Track ${query} from now on …`)));
+      items.push(this.#option(items.length, make("span", { class: "wide" }, `Track ${query} from now on …`)));
     }
     this.#chosen = Math.min(this.#chosen, Math.max(0, items.length - 1));
     this.#list.replaceChildren(...items);
+    this.#quote(new Set(this.watch.symbols));
     this.#mark();
     say(byId("search-hint"), items.length > 0 ? "↑ ↓ to move, Enter to choose, Esc to leave" : "No tracked symbol is called that.");
   }
@@ -70,29 +73,39 @@ export class Search {
    * @param {number} index
    */
   #item(symbol, query, index) {
-    const quote = this.watch.quotes.get(symbol);
-    const change = this.watch.change(symbol);
     const at = symbol.indexOf(query);
     const name = at < 0 || query === ""
       ? [symbol]
       : [symbol.slice(0, at), make("mark", {}, query), symbol.slice(at + query.length)];
     return this.#option(
       index,
-      () => make("span", { class: "name" }, ...name),
-      () => make("span", { class: "number" }, quote ? looseText(quote.price) : ""),
-      () => make("span", { class: "change number", "data-direction": (change ?? 0) < 0 ? "down" : "up" }, changeText(change)),
+      make("span", { class: "name" }, ...name),
+      make("span", { class: "number" }),
+      make("span", { class: "change number" }),
     );
+  }
+
+  /** The prices of these, in their places: an entry that is made anew would not be clicked. @param {ReadonlySet<string>} symbols */
+  #quote(symbols) {
+    this.#found.forEach((symbol, index) => {
+      const quote = this.watch.quotes.get(symbol);
+      if (quote === undefined || !symbols.has(symbol)) return;
+      const [, price, change] = /** @type {HTMLElement[]} */ ([...this.#list.children[index].children]);
+      say(price, looseText(quote.price));
+      say(change, changeText(this.watch.change(symbol)));
+      change.dataset.direction = (this.watch.change(symbol) ?? 0) < 0 ? "down" : "up";
+    });
   }
 
   /**
    * @param {number} index
-   * @param {...(() => HTMLElement)} parts
+   * @param {...HTMLElement} parts
    */
   #option(index, ...parts) {
     return make(
       "li",
       { role: "option", id: `search-${index}`, onclick: () => this.#take(index) },
-      ...parts.map((part) => part()),
+      ...parts,
     );
   }
 

@@ -28,9 +28,11 @@ export class StatusLine {
     const { link } = this.socket;
     const heard = this.feed.heardAt;
     const age = heard === null ? null : Math.max(0, (Date.now() - heard) / 1_000);
-    const [state, text] = this.#describe(link, age);
+    const [state, text, wait = ""] = this.#describe(link, age);
     byId("link-dot").dataset.state = state;
     say(byId("link-text"), text);
+    // Beside what a screen reader tells of: nobody wants to hear each second.
+    say(byId("link-wait"), wait);
     say(byId("age"), age === null ? "" : `data ${ageText(age)} old`);
     const newest = this.feed.bars.at(-1);
     say(byId("countdown"), newest === undefined ? "" : `bar closes in ${countdown(this.feed.chart, newest.timestamp)}`);
@@ -50,7 +52,7 @@ export class StatusLine {
   /**
    * @param {import("./socket.js").Link} link
    * @param {number | null} age
-   * @returns {[state: "good" | "busy" | "bad", text: string]}
+   * @returns {[state: "good" | "busy" | "bad", text: string, wait?: string]}
    */
   #describe(link, age) {
     if (!navigator.onLine && link.state !== "open") return ["bad", "this machine is offline"];
@@ -59,7 +61,7 @@ export class StatusLine {
         return ["busy", "connecting …"];
       case "waiting": {
         const seconds = Math.max(1, Math.ceil(((link.retryAt ?? 0) - Date.now()) / 1_000));
-        return ["bad", `not live, trying again in ${seconds} s`];
+        return ["bad", "not live", `, trying again in ${seconds} s`];
       }
       case "open":
         // The server's word on it is some seconds old; what came since is newer.

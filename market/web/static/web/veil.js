@@ -1,9 +1,12 @@
 // What stands in place of bars, or over them, when there are none or they cannot be had.
 
-import { byId, make } from "./dom.js";
+import { byId, make, say } from "./dom.js";
 import { loginAddress } from "./session.js";
 
 export class Veil {
+  /** The countdown, which changes in its place: nobody wants to hear each second of it. */
+  #wait = make("p", { class: "quiet", "aria-live": "off" });
+
   /** @param {import("./app.js").Page} page */
   constructor(page) {
     this.page = page;
@@ -12,10 +15,11 @@ export class Veil {
 
   refresh() {
     const veil = byId("veil");
+    say(this.#wait, waitText(this.page.feed.state));
     const content = this.#content();
     veil.hidden = content === null;
     veil.classList.toggle("over-bars", this.page.feed.bars.length > 0 && this.page.feed.state.state !== "unknown");
-    const text = content?.map((part) => part.outerHTML).join("") ?? "";
+    const text = content?.map((part) => (part === this.#wait ? "" : part.outerHTML)).join("") ?? "";
     // Not the same again: a screen reader would read it again, and a button would vanish under a finger.
     if (veil.dataset.shown === text) return;
     veil.dataset.shown = text;
@@ -25,14 +29,14 @@ export class Veil {
   /** @returns {HTMLElement[] | null} */
   #content() {
     const { symbol, feed } = this.page;
-    const { state, problem = "", retryAt = 0 } = feed.state;
+    const { state, problem = "" } = feed.state;
     switch (state) {
       case "loading":
         return feed.bars.length > 0 ? null : [make("p", { class: "quiet late" }, "Loading …")];
       case "failed":
         return [
           make("p", {}, `Bars cannot be loaded: ${problem}.`),
-          make("p", { class: "quiet" }, `Trying again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000))} s`),
+          this.#wait,
           make("button", { type: "button", class: "bordered", onclick: () => feed.retry() }, "Try now"),
         ];
       case "unknown":
@@ -84,4 +88,9 @@ export class Veil {
     if (!data.mayWrite || this.#isTracked && this.page.status !== null) return [];
     return [make("button", { type: "button", class: "main", onclick: () => void data.track(symbol) }, text)];
   }
+}
+
+/** @param {import("./feed.js").FeedState} state */
+function waitText({ retryAt }) {
+  return retryAt === undefined ? "" : `Trying again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000))} s`;
 }

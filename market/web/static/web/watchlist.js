@@ -21,7 +21,8 @@ export class WatchList {
     this.choose = choose;
     watch.onChange((changed, isOtherList) => {
       if (isOtherList) this.#build();
-      for (const symbol of isOtherList ? watch.symbols : changed) this.#refresh(symbol);
+      // The shown one, too: it may be one that is not tracked any more.
+      for (const symbol of isOtherList ? [...watch.symbols, this.#shown] : changed) this.#refresh(symbol);
     });
     byId("watch-button").addEventListener("click", () => this.toggle());
     this.#show(WIDE.matches && recall("watch", true));

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 
-from market.access.admission import admit
 from market.api import caching, operations
 from market.api.base import ApiView
 from market.api.lookup import symbol_id_of
@@ -32,10 +27,6 @@ _CORRECTED_FOR_MS: Final = 10 * MINUTE_MS
 # A serializer for each request would take as long as the database does for a page. This one keeps nothing of them.
 _KLINES_QUERY: Final = KlinesQuery()
 
-# As the framework says it of a view with one method, and what of `Accept` the renderer can serve.
-_ALLOWED: Final = "GET, HEAD"
-_JSON: Final = frozenset({"*/*", "application/*", "application/json"})
-
 
 def klines_answer(symbol: str, query: Mapping[str, str], now: int) -> Reading[tuple[bytes, str]]:
     """The body and its Cache-Control. Raises an APIException where the symbol is not known or a parameter is wrong."""
@@ -51,42 +42,10 @@ def klines_answer(symbol: str, query: Mapping[str, str], now: int) -> Reading[tu
 class KlinesView(ApiView):
     """GET: the newest bars of a symbol, oldest first."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """The framework's own preparations take longer than the page. Where there is nothing to negotiate, only its
-        rules are applied; a failure goes its way."""
-        if not _is_plain(request):
-            return super().dispatch(request, *args, **kwargs)
-        try:
-            admit(request)
-            answer = self._page(request, **kwargs)
-        except Exception as problem:  # noqa: BLE001  (as the framework does: EXCEPTION_HANDLER answers to all of them)
-            self.headers = self.default_response_headers
-            self.request = self.initialize_request(request, *args, **kwargs)
-            return self.finalize_response(self.request, self.handle_exception(problem), *args, **kwargs)
-        answer["Allow"] = _ALLOWED
-        return answer
-
     @operations.klines
     def get(self, request: Request, symbol: str) -> HttpResponseBase:
-        return self._page(request, symbol)
-
-    def _page(self, request: HttpRequest, symbol: str) -> HttpResponseBase:
         body, cache = read_now(klines_answer(symbol, request.GET.dict(), self.now()))
         return caching.answer(request, body, cache)
-
-
-def _is_plain(request: HttpRequest) -> bool:
-    """Whether it reads, brings no body, takes JSON and can be read."""
-    accepted = request.META.get("HTTP_ACCEPT", "*/*").split(",")
-    # With too many parameters. The framework answers to that.
-    with suppress(SuspiciousOperation):
-        return (
-            request.method in {"GET", "HEAD"}
-            and any(part.strip().partition(";q=")[0] in _JSON for part in accepted)
-            and "HTTP_TRANSFER_ENCODING" not in request.META
-            and api_settings.URL_FORMAT_OVERRIDE not in request.GET
-        )
-    return False
 
 
 def _cache_of(page: Page, is_closed: bool, now: int, *, interval: Interval, end_time: int | None, limit: int) -> str:

@@ -36,6 +36,8 @@ class Site:
     exchange: FakeExchange
     server: WebServer
     publisher: Collector
+    # What a client sends to be known; nothing while access is open.
+    headers: dict[str, str]
 
     @property
     def url(self) -> str:
@@ -49,24 +51,25 @@ class Site:
         self.publisher.tail(symbol, [closed, forming])
 
 
-def manage(environ: dict[str, str], *arguments: str) -> None:
-    """Run a command of the product."""
-    subprocess.run(
+def manage(environ: dict[str, str], *arguments: str) -> str:
+    """What a command of the product prints."""
+    return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=PROJECT,
         env={**os.environ, **environ},
         check=True,
         timeout=120,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
 
 
 @contextmanager
 def site(folder: Path, **settings: str) -> Iterator[Site]:
     """Everything in `folder`. Yesterday and today of three symbols are loaded from the double by the product itself.
 
-    `settings` are more of them for the web server.
+    `settings` are more of them for the web server. With ACCESS=token there is a user, who has one.
     """
     instance = Instance("site", root=folder / "services", environ={})
     first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=_DAYS)
@@ -85,23 +88,32 @@ def site(folder: Path, **settings: str) -> Iterator[Site]:
             "CANVAS_DIR": str(folder / "drawings"),
             "STORE_PROCESSES": "1",
             "DEBUG": "false",
+            "DJANGO_SUPERUSER_PASSWORD": "of the operator of a site in a test",
             **settings,
         }
         migrate(environ)
         manage(environ, "symbols", "sync")
+        headers = {"Authorization": f"Token {_token(environ)}"} if settings.get("ACCESS") == "token" else {}
         with served(folder, environ) as server, collector(services.redis_url) as publisher:
-            made = Site(instance, exchange, server, publisher)
+            made = Site(instance, exchange, server, publisher, headers)
             for name in LOADED:
-                assert httpx.post(f"{server.url}/api/symbols", json={"symbol": name}).status_code == 200
+                answer = httpx.post(f"{server.url}/api/symbols", json={"symbol": name}, headers=headers)
+                assert answer.status_code == 200, answer.text
             manage(environ, "backfill", "--from", first.isoformat())
             made.stream(LOADED[0])
-            draw(server.url)
+            draw(server.url, headers)
             yield made
 
 
-def draw(url: str) -> None:
-    """Save a canvas and a TradingView layout, for who names nobody."""
-    with httpx.Client(base_url=url, trust_env=False) as client:
+def _token(environ: dict[str, str]) -> str:
+    """The token of a new user, made as an operator makes it."""
+    manage(environ, "createsuperuser", "--no-input", "--username", "operator", "--email", "operator@site.example")
+    return manage(environ, "drf_create_token", "operator").split()[2]
+
+
+def draw(url: str, headers: dict[str, str]) -> None:
+    """Save a canvas and a TradingView layout, for who is known by the headers, or for who names nobody."""
+    with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
         canvas = {"symbol": LOADED[0], "name": "mine", "data": {"lines": []}}
         assert client.post("/canvas/save", json=canvas).status_code == 200
         layout = {"name": "mine", "content": "{}", "symbol": LOADED[0], "resolution": "60"}

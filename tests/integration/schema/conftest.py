@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,6 @@ from tests.support.site import Site, site
 
 @pytest.fixture(scope="package")
 def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("site")) as made:
+    with site(tmp_path_factory.mktemp("site"), ACCESS=os.environ.get("SCHEMA_ACCESS", "open")) as made:
         yield made
     assert "Traceback" not in made.server.log.read_text(), made.server.log.read_text()[-20_000:]

@@ -88,6 +88,8 @@ def site(folder: Path, **settings: str) -> Iterator[Site]:
             "CANVAS_DIR": str(folder / "drawings"),
             "STORE_PROCESSES": "1",
             "DEBUG": "false",
+            # Neither is used while access is open.
+            "SECRET_KEY": "a key of a site in a test that is as long as a key for real use has to be",
             "DJANGO_SUPERUSER_PASSWORD": "of the operator of a site in a test",
             **settings,
         }

@@ -11,6 +11,7 @@ the test database has the same name everywhere, and what a test starts as a proc
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import django
@@ -38,6 +39,8 @@ def _provide_services() -> None:
     Instance(name).up()
 
 
+# Who ends the tests by SIGTERM, as `timeout` does, ends them as Ctrl-C does: fixtures stop what they have started.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 _provide_services()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klineproject.settings")
 # Test modules import models when they are collected. Done already where pytest-django knows the settings' name.

@@ -128,15 +128,6 @@ def document_remove(*, document_id: int) -> None:
         _remove(shelf, document)
 
 
-def canvas_restore(*, owner: str, symbol: str, name: str, version: int) -> Document:
-    """Make an earlier version of a canvas the newest one; see `document_restore`."""
-    key = Key(owner=owner, kind=Kind.CANVAS, scope=symbol, name=name)
-    document = key.find()
-    if document is None:
-        raise NotFound(key.absence())
-    return document_restore(document_id=document.id, version=version)
-
-
 def document_restore(*, document_id: int, version: int) -> Document:
     """Store the content of an earlier version once more, as the newest. Raises NotFound.
 

@@ -18,7 +18,6 @@ from canvas.models import Document, Kind, Shelf, Version
 from canvas.selectors import Key, document_content, version_content, versions_list
 from canvas.services import (
     VERSIONS_KEPT,
-    canvas_restore,
     document_delete,
     document_restore,
     document_save,
@@ -142,8 +141,8 @@ def test_twenty_versions_are_kept_and_the_files_of_older_ones_go(own_folder: Pat
 @transactional
 def test_an_earlier_version_comes_back_as_the_newest_and_the_newest_stays(own_folder: Path) -> None:
     for content in ("a", "b", "c"):
-        save(content)
-    restored = canvas_restore(owner="me", symbol="BTCUSDT", name="mine", version=1)
+        document = save(content)
+    restored = document_restore(document_id=document.id, version=1)
     assert restored.version == 4
     assert kept() == [(4, b"a"), (3, b"c"), (2, b"b"), (1, b"a")]
     assert files(own_folder) == referenced()
@@ -152,8 +151,8 @@ def test_an_earlier_version_comes_back_as_the_newest_and_the_newest_stays(own_fo
 @transactional
 def test_the_oldest_version_can_be_restored_where_twenty_are_kept(own_folder: Path) -> None:
     for number in range(1, 21):
-        save(str(number))
-    canvas_restore(owner="me", symbol="BTCUSDT", name="mine", version=1)
+        document = save(str(number))
+    document_restore(document_id=document.id, version=1)
     assert kept()[0] == (21, b"1")
     assert len(kept()) == 20
 

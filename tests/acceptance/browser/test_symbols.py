@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.support.chart_stack import HISTORY_DAYS, ChartStack
 from tests.support.visitor import Visitor
@@ -25,6 +26,28 @@ def test_a_symbol_that_is_added_loads_and_becomes_a_chart(visitor: Visitor, stac
     wanted = HISTORY_DAYS * 24
     visitor.press("1h")
     visitor.until(f"() => page.feed.bars.length >= {wanted} && page.feed.state.state === 'ready'", within=30)
+
+
+def test_a_button_of_a_row_that_is_told_anew_can_be_clicked(visitor: Visitor) -> None:
+    def grown(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        for entry in body["data"]["history"]:
+            entry["rows"] += 1_000_000
+        route.fulfill(json=body)
+
+    visitor.open()
+    visitor.press("Data and symbols")
+    button = visitor.page.locator("#data-show-ETHUSDT")
+    box = button.bounding_box()
+    assert box is not None
+    visitor.page.mouse.move(box["x"] + 10, box["y"] + 10)
+    visitor.page.mouse.down()
+    before = visitor.text("#data-list")
+    visitor.page.route("**/api/status", grown)
+    visitor.sees(lambda: visitor.text("#data-list") != before)
+    visitor.page.mouse.up()
+    visitor.until_shown("ETHUSDT", "1m")
 
 
 def test_a_symbol_that_is_removed_keeps_its_candles(visitor: Visitor, stack: ChartStack) -> None:

@@ -17,14 +17,17 @@ const STATES = [
   { name: "missing", title: "missing" },
 ];
 
-/** @typedef {import("./api.js").Progress} Progress */
+/**
+ * @typedef {import("./api.js").Progress} Progress
+ * @typedef {Record<"item" | "share" | "days" | "numbers" | "remove", HTMLElement>} Row
+ */
 
 export class DataDialog {
   #dialog = /** @type {HTMLDialogElement} */ (byId("data"));
   /** @type {Progress[] | null} null until the server has told */
   #history = null;
   #problem = "";
-  /** @type {Map<string, { text: string, row: HTMLElement }>} */
+  /** @type {Map<string, Row>} */
   #rows = new Map();
   mayWrite = true;
 
@@ -102,21 +105,18 @@ export class DataDialog {
     }
   }
 
-  /** A row is made anew only where it says something else: a button must not vanish under a finger. */
   #show() {
-    const rows = (this.#history ?? []).map((progress) => {
-      const text = JSON.stringify([progress, this.mayWrite]);
-      const shown = this.#rows.get(progress.symbol);
-      if (shown?.text === text) return shown.row;
-      const row = this.#row(progress);
-      this.#rows.set(progress.symbol, { text, row });
-      return row;
-    });
-    if (rows.length === 0) rows.push(make("li", { class: "quiet" }, this.#emptyText));
+    const history = this.#history ?? [];
+    /** @type {Map<string, Row>} */
+    const rows = new Map(history.map(({ symbol }) => [symbol, this.#rows.get(symbol) ?? this.#row(symbol)]));
+    this.#rows = rows;
+    for (const progress of history) this.#fill(/** @type {Row} */ (rows.get(progress.symbol)), progress);
+    const items = [...rows.values()].map(({ item }) => item);
+    if (items.length === 0) items.push(make("li", { class: "quiet" }, this.#emptyText));
     const list = byId("data-list");
     const focused = list.contains(document.activeElement) ? document.activeElement?.id : null;
-    if (rows.length !== list.children.length || rows.some((row, index) => list.children[index] !== row)) {
-      list.replaceChildren(...rows);
+    if (items.length !== list.children.length || items.some((item, index) => list.children[index] !== item)) {
+      list.replaceChildren(...items);
     }
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -126,30 +126,48 @@ export class DataDialog {
     return this.#problem === "" ? "Loading …" : `What is tracked is not known: ${this.#problem}.`;
   }
 
-  /** @param {Progress} progress */
-  #row(progress) {
-    const { symbol, percent, days_done: done, days_wanted: wanted, rows, first_day: first } = progress;
+  /**
+   * Made once and filled again and again: a button must not vanish under a finger.
+   * @param {string} symbol
+   * @returns {Row}
+   */
+  #row(symbol) {
     const choose = () => {
       this.#dialog.close();
       this.choose(symbol);
     };
+    const [share, numbers] = [make("span", { class: "number" }), make("p", { class: "quiet number" })];
+    const [days, remove] = [make("div", { class: "days", role: "img" }), this.#removeButton(symbol)];
+    const item = make(
+      "li",
+      {},
+      make("div", { class: "head" },
+        make("button", { type: "button", class: "name", id: `data-show-${symbol}`, onclick: choose, title: "Show the chart" }, symbol),
+        share,
+        make("span", { class: "spring" }),
+        make("a", { class: "button bordered", href: `/data?symbol=${encodeURIComponent(symbol)}`, id: `data-days-${symbol}` }, "Days"),
+        remove),
+      days,
+      numbers,
+    );
+    return { item, share, days, numbers, remove };
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Progress} progress
+   */
+  #fill(row, progress) {
+    const { percent, days_done: done, days_wanted: wanted, rows, first_day: first } = progress;
     const numbers = [
       `${done.toLocaleString("en")} of ${wanted.toLocaleString("en")} days${first ? ` since ${first}` : ""}`,
       `${rows.toLocaleString("en")} minutes`,
       ...daysByState(progress).map(({ count, title }) => `${count} ${title}`),
     ];
-    return make(
-      "li",
-      {},
-      make("div", { class: "head" },
-        make("button", { type: "button", class: "name", id: `data-show-${symbol}`, onclick: choose, title: "Show the chart" }, symbol),
-        make("span", { class: "number" }, `${percent} %`),
-        make("span", { class: "spring" }),
-        make("a", { class: "button bordered", href: `/data?symbol=${encodeURIComponent(symbol)}`, id: `data-days-${symbol}` }, "Days"),
-        this.mayWrite ? this.#removeButton(symbol) : null),
-      bar(progress),
-      make("p", { class: "quiet number" }, numbers.join(" · ")),
-    );
+    say(row.share, `${percent} %`);
+    say(row.numbers, numbers.join(" · "));
+    row.remove.hidden = !this.mayWrite;
+    fillBar(row.days, progress);
   }
 
   /** @param {string} symbol */
@@ -167,16 +185,17 @@ function daysByState({ states }) {
 
 /**
  * The days as a bar, each state as long as its part of them.
+ * @param {HTMLElement} bar
  * @param {Progress} progress
  */
-function bar(progress) {
+function fillBar(bar, progress) {
   const days = daysByState(progress);
   const today = new Date(now()).toISOString().slice(0, 10);
   const wanted = progress.days_wanted + (progress.last_day === today ? 1 : 0);
   const left = wanted - days.reduce((sum, { count }) => sum + count, 0);
   const parts = left > 0 ? [...days, { name: "missing", title: "not looked at yet", count: left }] : days;
-  const text = `${progress.days_done} of ${progress.days_wanted} days are complete`;
-  return make("div", { class: "days", role: "img", "aria-label": text }, ...parts.map(({ name, title, count }) => {
+  bar.setAttribute("aria-label", `${progress.days_done} of ${progress.days_wanted} days are complete`);
+  bar.replaceChildren(...parts.map(({ name, title, count }) => {
     const part = make("span", { "data-day": name, title: `${count} ${title}` });
     part.style.flexGrow = String(count);
     return part;

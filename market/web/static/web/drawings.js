@@ -52,16 +52,8 @@ export class DrawingBoard {
     this.#redraw();
   }
 
-  get isDrawing() {
-    return this.#drawing !== null;
-  }
-
   get areLocked() {
     return this.drawings.size > 0 && [...this.drawings.values()].every((one) => one.lock === true);
-  }
-
-  get canUndo() {
-    return this.#past.length > 0;
   }
 
   /** Begin to draw. @param {string} name */

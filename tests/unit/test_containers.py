@@ -15,6 +15,10 @@ DOCKER = CHECKOUT / "docker"
 OURS = ("migrate", "web", "worker", "beat", "collector", "exchange")
 
 
+def _bytes(size: str) -> int:
+    return int(size[:-1]) << {"m": 20, "g": 30}[size[-1]]
+
+
 @pytest.fixture
 def compose() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yml").read_text())
@@ -27,6 +31,42 @@ def test_each_setting_in_compose_is_one_of_the_product(compose: dict[str, Any]) 
         given = set(compose["services"][name]["environment"])
         assert given, name
         assert given <= settings, name
+
+
+def test_each_setting_of_the_product_can_be_given(compose: dict[str, Any]) -> None:
+    fixed = set(re.findall(r"\b([A-Z_]+)=", (DOCKER / "Dockerfile").read_text())) | {"DEBUG"}
+    settings = {name.upper() for name in Environment.model_fields} - fixed
+    for name in OURS:
+        assert settings <= set(compose["services"][name]["environment"]), name
+
+
+def test_each_image_of_ours_is_built_by_whoever_runs_it(compose: dict[str, Any]) -> None:
+    """Compose asks a registry for an image that its service does not build, be it of ours or not."""
+    for name in OURS:
+        assert compose["services"][name]["build"], name
+
+
+def test_a_secret_from_the_environment_is_for_a_root_that_can_be_written(compose: dict[str, Any]) -> None:
+    copied = {name for name, secret in compose["secrets"].items() if "environment" in secret}
+    for name, service in compose["services"].items():
+        if copied & set(service.get("secrets", ())):
+            assert not service["read_only"], name
+
+
+def test_what_is_on_tmpfs_fits_the_memory_of_its_process(compose: dict[str, Any]) -> None:
+    for name in OURS:
+        service = compose["services"][name]
+        if name != "migrate":
+            size = re.search(r"size=(\w+)", service["tmpfs"][0])
+            assert size, name
+            limit = re.sub(r".*:-(\w+)\}", r"\1", service["deploy"]["resources"]["limits"]["memory"])
+            assert _bytes(size[1]) < _bytes(limit), name
+
+
+def test_the_demo_listens_to_this_machine_alone() -> None:
+    ports = re.findall(r"^HTTPS?_PORT=(\S+)$", (DOCKER / "demo.env").read_text(), re.MULTILINE)
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
 def test_each_variable_of_the_example_and_the_demo_is_read(compose: dict[str, Any]) -> None:

@@ -86,3 +86,13 @@ def test_where_reading_needs_a_login_the_page_says_so(browser: Browser, stack: C
         link = visitor.page.get_by_role("link", name="Log in", exact=True)
         assert (link.get_attribute("href") or "").startswith("/admin/login/?next=%2F%3Fsymbol%3DBTCUSDT")
         visitor.leave()
+
+
+def test_where_reading_needs_a_login_the_data_page_has_the_way_to_it(browser: Browser, stack: ChartStack) -> None:
+    with stack.web_with(**_SETTINGS, READS_NEED_TOKEN="true") as url:
+        visitor = visiting(browser, url, width=1440, height=900, theme="light", touch=False)
+        visitor.page.goto(f"{url}/data?symbol=ETHUSDT")
+        link = visitor.page.get_by_role("link", name="Log in", exact=True)
+        visitor.sees(link.is_visible)
+        assert link.get_attribute("href") == "/admin/login/?next=%2Fdata%3Fsymbol%3DETHUSDT"
+        visitor.leave()

@@ -54,6 +54,11 @@ async function start() {
     choose(asked || first, false);
   } catch (error) {
     complain(reason(error));
+    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
+      // To ask again would not help.
+      byId("problem").append(" ", make("a", { href: loginAddress() }, "Log in"));
+      return;
+    }
     setTimeout(start, EVERY_MS);
     return;
   }

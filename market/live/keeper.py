@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from market.live.hub import Feed, Hub
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Seconds between two rounds of the keeper when nothing nudges it.
 _ROUND: Final = 0.25
@@ -115,10 +119,14 @@ class Keeper:
                     logger.warning("the hub waits for the database: %s", error)
                 self._is_waiting = True
                 await asyncio.sleep(_PAUSE)
-            else:
-                if self._is_waiting:
-                    logger.info("the database answers again")
-                self._is_waiting = False
+
+    async def _query(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        answer = await self._hub.query(read, *args, **kwargs)
+        # Not after each round: one that has nothing to ask says nothing of the database.
+        if self._is_waiting:
+            logger.info("the database answers again")
+        self._is_waiting = False
+        return answer
 
     async def _round(self) -> None:
         now = time.monotonic()
@@ -131,7 +139,7 @@ class Keeper:
         await self._load_series()
 
     async def _read_names(self) -> None:
-        self._ids = await self._hub.query(push.symbol_ids)
+        self._ids = await self._query(push.symbol_ids)
         self._names_at = time.monotonic()
 
     async def _start_feeds(self) -> None:
@@ -145,7 +153,7 @@ class Keeper:
         by_id = {self._ids[feed.symbol]: feed for feed in waiting if feed.symbol in self._ids}
         if not by_id:
             return
-        stored = await self._hub.query(push.newest_minutes, symbol_ids=list(by_id), limit=KEPT)
+        stored = await self._query(push.newest_minutes, symbol_ids=list(by_id), limit=KEPT)
         now = time.monotonic()
         for symbol_id, feed in by_id.items():
             self._hub.release(feed, feed.minutes.start(stored.get(symbol_id, []), now))
@@ -170,7 +178,7 @@ class Keeper:
             if symbol_id is not None and newest is not None:
                 end = feed.minutes.gap.end if feed.minutes.gap else newest + DAY_MS
                 windows[symbol_id] = TimeWindow(newest + MINUTE_MS, min(end, newest + DAY_MS))
-        found = await self._hub.query(push.minutes_within, windows=windows)
+        found = await self._query(push.minutes_within, windows=windows)
         now = time.monotonic()
         for feed in suspects:
             for minute in found.get(self._ids.get(feed.symbol, 0), []):
@@ -243,7 +251,7 @@ class Keeper:
             return
         forming = interval.floor(newest + MINUTE_MS)
         owed = max(forming if series.owed_from is None else series.owed_from, interval.back(forming, _MOST_OWED))
-        stored_bars, stored = await self._hub.query(
+        stored_bars, stored = await self._query(
             push.bars_with_minutes,
             symbol_id=self._ids[series.feed.symbol],
             interval=interval,

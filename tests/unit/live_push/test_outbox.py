@@ -28,6 +28,15 @@ async def test_closed_bars_keep_their_order_and_come_before_forming_ones() -> No
     assert await taken(outbox) == ["first", "second", "forming"]
 
 
+async def test_answers_come_before_bars_and_keep_their_order() -> None:
+    outbox = Outbox()
+    outbox.forming("btc", "forming")
+    outbox.closed("btc", "closed", ends_forming=False)
+    outbox.answer("first")
+    outbox.answer("second")
+    assert await taken(outbox) == ["first", "second", "closed", "forming"]
+
+
 async def test_a_closed_bar_ends_the_forming_one_of_its_series() -> None:
     outbox = Outbox()
     outbox.forming("btc", "forming")

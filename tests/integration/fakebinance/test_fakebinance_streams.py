@@ -322,12 +322,11 @@ async def test_a_busy_market_feeds_hundreds_of_symbols_cheaply(zip_cache: Path) 
             await listener.bars(until=lambda bars: len({bar["s"] for bar in bars}) == 600)
             process = psutil.Process()
             (record,) = live.connections.open_now()
-            began, frames, busy = time.monotonic(), record.frames, sum(process.cpu_times()[:2])
-            await listener.bars(until=lambda _bars: time.monotonic() - began > 3.0)
+            frames, busy = record.frames, sum(process.cpu_times()[:2])
+            await listener.bars(until=lambda _bars: record.frames >= frames + 7_200, wait=60)
             frames, busy = record.frames - frames, sum(process.cpu_times()[:2]) - busy
-    # 2,400 on a machine of its own; a crowded one thins them out.
-    assert frames / 3.0 > 1_500
-    assert busy / 3.0 < 0.5
+    # 2,400 a second on a machine of its own; a crowded one thins them out. What one costs depends on that little.
+    assert busy / frames < 0.5 / 2_400
 
 
 async def test_forming_frames_are_thinned_to_a_bound_and_closed_ones_are_not(zip_cache: Path) -> None:

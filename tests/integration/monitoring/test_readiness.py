@@ -60,7 +60,7 @@ def test_a_killed_database_is_told_and_its_return(product: Product) -> None:
     product.instance.postgres.kill()
     try:
         assert within_two_seconds(product, "/healthz").status_code == 200
-        eventually(lambda: set(product.ready()[1]) == {"database", "migrations", "collector"}, within=3)
+        eventually(lambda: set(product.ready()[1]) == {"database", "migrations", "collector"})
         answer = within_two_seconds(product, "/readyz")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "2"
@@ -87,7 +87,7 @@ def test_a_database_that_hangs_holds_nothing_up(product: Product) -> None:
 def test_a_killed_redis_is_told_and_its_return(product: Product) -> None:
     product.instance.redis.kill()
     try:
-        eventually(lambda: set(product.ready()[1]) == {"redis"}, within=3)
+        eventually(lambda: set(product.ready()[1]) == {"redis"})
         assert within_two_seconds(product, "/readyz").status_code == 503
     finally:
         product.instance.redis.start()
@@ -97,15 +97,15 @@ def test_a_killed_redis_is_told_and_its_return(product: Product) -> None:
 def test_a_schema_that_is_behind_is_told(product: Product) -> None:
     product.execute("UPDATE django_migrations SET name = 'x' || name WHERE app = 'market' AND name LIKE '0004%'")
     try:
-        eventually(lambda: "market.0004" in product.ready()[1].get("migrations", ""), within=3)
+        eventually(lambda: "market.0004" in product.ready()[1].get("migrations", ""))
     finally:
         product.execute("UPDATE django_migrations SET name = ltrim(name, 'x') WHERE app = 'market'")
-    eventually(product.is_ready, within=3)
+    eventually(product.is_ready)
 
 
 @pytest.mark.usefixtures("tracking")
 def test_a_tracked_symbol_wants_a_collector_with_fresh_data(product: Product) -> None:
-    eventually(lambda: "no collector is running" in product.ready()[1].get("collector", ""), within=3)
+    eventually(lambda: "no collector is running" in product.ready()[1].get("collector", ""))
     with product.collector() as collector:
         eventually(product.is_ready, within=40)
         eventually(lambda: '"1 symbols are fresh' in product.get("/readyz").text, within=20)
@@ -120,7 +120,7 @@ def test_collectors_that_stand_still_as_wished_are_no_fault(product: Product) ->
         " ON CONFLICT (id) DO UPDATE SET is_running = false"
     )
     try:
-        eventually(product.is_ready, within=3)
+        eventually(product.is_ready)
     finally:
         product.execute("UPDATE market_collectorwish SET is_running = true")
 
@@ -128,7 +128,7 @@ def test_collectors_that_stand_still_as_wished_are_no_fault(product: Product) ->
 def test_no_reason_tells_where_the_services_are(product: Product) -> None:
     product.instance.redis.kill()
     try:
-        eventually(lambda: "redis" in product.ready()[1], within=3)
+        eventually(lambda: "redis" in product.ready()[1])
         text = product.get("/readyz").text
     finally:
         product.instance.redis.start()

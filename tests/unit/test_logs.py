@@ -1,3 +1,5 @@
+"""What a line of the log looks like, what is left out of it, and what is never in it."""
+
 from __future__ import annotations
 
 import io

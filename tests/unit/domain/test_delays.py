@@ -1,3 +1,5 @@
+"""How long things took, counted by bounds."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Asking what may not answer: one thread for each question, and nobody waits longer than he likes."""
+
 from __future__ import annotations
 
 import asyncio

@@ -18,6 +18,7 @@ from feeds.fakebinance.server import FakeExchange
 from klineproject.local.instance import Instance, Services
 from klineproject.local.places import CHECKOUT
 from tests.support.eventually import eventually
+from tests.support.machine import is_alive
 
 _TABLES: Final = (
     *("candle_1m", "candle_5m", "candle_15m", "candle_1h", "candle_4h", "candle_1d", "candle_1w", "candle_1mo"),
@@ -73,7 +74,7 @@ class Run:
 
     def survivors(self) -> list[psutil.Process]:
         """What is still running of all that belonged to this run."""
-        return [process for process in self._family.values() if _is_alive(process)]
+        return [process for process in self._family.values() if is_alive(process)]
 
     def assert_all_gone(self, within: float = 60.0) -> None:
         """Nothing of this run outlives it."""
@@ -166,15 +167,8 @@ class Stage:
         }
 
 
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return _is_alive(process) and any("spawn_main" in part for part in process.cmdline())
+        return is_alive(process) and any("spawn_main" in part for part in process.cmdline())
     except psutil.NoSuchProcess:
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ import httpx
 from feeds.fakebinance.server import FakeExchange
 from klineproject.local.instance import Instance
 from tests.support.eventually import eventually
+from tests.support.machine import free_port
 from tests.support.storm_processes import Process, Processes
 
 # As many days as make a chart of minutes longer than one page of it.
@@ -27,7 +27,7 @@ class ChartStack:
         self.processes = processes
         self._folder = folder
         self.environ = environ
-        self.port = _free_port()
+        self.port = free_port()
         self._web: Process | None = None
 
     @property
@@ -40,7 +40,7 @@ class ChartStack:
         folder = self._folder / "other"
         folder.mkdir(exist_ok=True)
         others = Processes(folder, {**self.environ, **environ})
-        port = _free_port()
+        port = free_port()
         with others.cleaning_up():
             others.start("web", "--port", str(port))
             url = f"http://127.0.0.1:{port}"
@@ -101,12 +101,6 @@ def chart_stack(folder: Path, *, symbols: Sequence[str], tracked: Sequence[str])
             yield stack
             complaints = processes.complaints()
         assert complaints == {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> bool:

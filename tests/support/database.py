@@ -46,13 +46,6 @@ def query(statement: str | sql.Composable, parameters: list[Any] | None = None) 
         return list(cursor.fetchall())
 
 
-def database_url() -> str:
-    """The test database, for another process."""
-    values = connection.settings_dict
-    parts = {"host": values["HOST"], "port": values["PORT"], "user": values["USER"], "password": values["PASSWORD"]}
-    return " ".join(f"{name}='{value}'" for name, value in {**parts, "dbname": values["NAME"]}.items() if value)
-
-
 @contextmanager
 def no_database() -> Iterator[None]:
     """Every connection to the test database is cut, and no new one is let in, while the block runs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import psutil
 from klineproject.local.instance import Instance, Services
 from klineproject.local.places import CHECKOUT
 from tests.support.eventually import eventually
+from tests.support.machine import free_port
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,3 @@ def running_demo(folder: Path, **environ: str) -> Iterator[Demo]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from klineproject.local.instance import Instance, Services
 from market.domain.window import MINUTE_MS
 from market.services.claims import HISTORY_RUNNER
 from tests.support.eventually import eventually
+from tests.support.machine import free_port
 from tests.support.storm_clients import Follower
 from tests.support.storm_processes import Process, Processes
 from tests.support.storm_truth import Truth
@@ -61,7 +61,7 @@ class Storm:
         self.exchange = exchange
         self.instance = instance
         self.seen = Seen()
-        self.web_port = _free_port()
+        self.web_port = free_port()
         self.processes = Processes(
             folder,
             {
@@ -263,9 +263,3 @@ class Storm:
         clock.freeze()
         middle = clock.now() // MINUTE_MS * MINUTE_MS + MINUTE_MS // 2
         clock.set(max(middle, clock.now()))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,6 +17,7 @@ import psutil
 
 from klineproject.local.places import CHECKOUT
 from tests.support.eventually import eventually
+from tests.support.machine import is_alive
 
 _BIN: Final = Path(sys.executable).parent
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -81,7 +82,7 @@ class Process:
 
     def survivors(self) -> list[psutil.Process]:
         """What still runs of all that belonged to it."""
-        return [process for process in self._family.values() if _is_alive(process)]
+        return [process for process in self._family.values() if is_alive(process)]
 
     def said(self) -> str:
         """The end of what it has written."""
@@ -147,10 +148,3 @@ class Processes:
 
     def _left(self) -> list[psutil.Process]:
         return [left for process in self.all for left in process.survivors()]
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

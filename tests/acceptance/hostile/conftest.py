@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests.support.site import Site, site
@@ -15,3 +17,11 @@ def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
     log = made.server.log.read_text()
     assert "Traceback" not in log, log[-20_000:]
+
+
+@pytest.fixture(scope="package")
+def process(own_site: Site) -> psutil.Process:
+    """The one that serves."""
+    found = re.search(r"Started server process \[(\d+)\]", own_site.server.log.read_text())
+    assert found is not None
+    return psutil.Process(int(found[1]))

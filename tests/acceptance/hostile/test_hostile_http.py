@@ -6,7 +6,6 @@ Bodies of drawings have their own list, in tests/integration/canvas.
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from collections.abc import Iterator
@@ -22,13 +21,6 @@ from tests.support.raw_http import Answer, assert_broken, assert_refused, exchan
 from tests.support.site import Site
 
 _MEBIBYTE = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def process(own_site: Site) -> psutil.Process:
-    found = re.search(r"Started server process \[(\d+)\]", own_site.server.log.read_text())
-    assert found is not None
-    return psutil.Process(int(found[1]))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,6 @@ protocol or in a refusal, and neither the process nor anybody else's socket mind
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from collections.abc import Iterator
@@ -35,13 +34,6 @@ from tests.support.raw_socket import (
 from tests.support.site import LOADED, Site
 
 _MEBIBYTE = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def process(own_site: Site) -> psutil.Process:
-    found = re.search(r"Started server process \[(\d+)\]", own_site.server.log.read_text())
-    assert found is not None
-    return psutil.Process(int(found[1]))
 
 
 @pytest.fixture(scope="module")

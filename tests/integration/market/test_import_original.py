@@ -17,7 +17,7 @@ from market.domain.window import DAY_MS, MINUTE_MS, TimeWindow, to_datetime
 from market.models import LedgerDay, Symbol
 from market.selectors.audit import stored_minutes
 from tests.support.candles import load, ms, random_frame
-from tests.support.database import database_url
+from tests.support.served import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,8 @@ from market.domain.window import TimeWindow
 from market.store import charts, pages
 from market.store.prepared import BIGINT, Prepared, Query
 from tests.support.candles import load, make_symbol, ms, random_frame
-from tests.support.database import database_url, query
+from tests.support.database import query
+from tests.support.served import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

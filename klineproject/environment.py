@@ -28,6 +28,15 @@ _LOCAL_SERVICES: Final = BASE_DIR / ".local" / INSTANCE / "services.env"
 _OWN_FILE: Final = BASE_DIR / ".env"
 _ENV_FILES: Final = (_LOCAL_SERVICES, _OWN_FILE) if INSTANCE == "run" else (_OWN_FILE, _LOCAL_SERVICES)
 
+# Only the real thing asks the real exchange. What a demo or a test invents has one of its own on this machine, and real
+# candles would not fit in between.
+_DOUBLE: Final = f"127.0.0.1:{os.environ.get('EXCHANGE_PORT') or 3001}"
+_ARCHIVE, _REST, _STREAM = (
+    ("https://data.binance.vision", "https://fapi.binance.com", "wss://fstream.binance.com/market")
+    if INSTANCE == "run"
+    else (f"http://{_DOUBLE}", f"http://{_DOUBLE}", f"ws://{_DOUBLE}/market")
+)
+
 _SECRETS: Final = {"database_url", "redis_url", "proxy_username", "proxy_password", "secret_key", "metrics_token"}
 _MAX_PROXIES: Final = 100
 
@@ -96,9 +105,9 @@ class Environment(BaseSettings):
     data_start: dt.date = dt.date(2024, 1, 1)
 
     # Where the exchange is. An empty REST address means: the archive only.
-    binance_archive_url: Annotated[str, _url("https", "http")] = "https://data.binance.vision"
-    binance_rest_url: Annotated[str, _url("https", "http", optional=True)] = "https://fapi.binance.com"
-    binance_ws_url: Annotated[str, _url("wss", "ws")] = "wss://fstream.binance.com/market"
+    binance_archive_url: Annotated[str, _url("https", "http")] = _ARCHIVE
+    binance_rest_url: Annotated[str, _url("https", "http", optional=True)] = _REST
+    binance_ws_url: Annotated[str, _url("wss", "ws")] = _STREAM
 
     # The live side. The exchange takes at most 1,024 symbols on a connection; shards are what collectors share out.
     symbols_per_connection: Annotated[int, Field(ge=1, le=1024)] = 50
@@ -156,6 +165,18 @@ class Environment(BaseSettings):
     def is_public(self) -> bool:
         """Whether others than this machine's own users can reach the web server."""
         return bool(self.public_url) or not all(is_loopback(host) for host in (self.host, *self.allowed_hosts))
+
+    @model_validator(mode="after")
+    def _demo_has_its_own_exchange(self) -> Self:
+        if INSTANCE == "demo":
+            for name in ("binance_archive_url", "binance_rest_url", "binance_ws_url"):
+                address = getattr(self, name)
+                if address and not is_loopback(urlsplit(address).hostname or ""):
+                    raise ValueError(
+                        f"{name.upper()}={address}: with KLINE_INSTANCE=demo the exchange double of this machine is "
+                        "expected, lest real candles come into the demo's database"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _proxy_range_is_whole(self) -> Self:

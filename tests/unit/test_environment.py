@@ -73,3 +73,33 @@ def test_a_process_that_cannot_start_says_why_without_a_traceback() -> None:
     assert "PORT='http'" in done.stderr
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def _started(instance: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """A process of this instance, in which nothing else says where the exchange is, and which prints that."""
+    script = (
+        "from klineproject import settings as s; print(s.BINANCE_ARCHIVE_URL, s.BINANCE_REST_URL, s.BINANCE_WS_URL)"
+    )
+    others = {name: value for name, value in os.environ.items() if not name.startswith("BINANCE_")}
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**others, "KLINE_INSTANCE": instance, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_only_the_real_thing_asks_the_real_exchange() -> None:
+    assert "https://fapi.binance.com" in _started("run").stdout
+    for instance in ("demo", "test"):
+        asked = _started(instance, EXCHANGE_PORT="3007").stdout.split()
+        assert asked == ["http://127.0.0.1:3007", "http://127.0.0.1:3007", "ws://127.0.0.1:3007/market"]
+
+
+def test_a_demo_that_would_ask_another_exchange_does_not_start() -> None:
+    refused = _started("demo", BINANCE_ARCHIVE_URL="https://archive.example")
+    assert refused.returncode != 0
+    assert "BINANCE_ARCHIVE_URL=https://archive.example: with KLINE_INSTANCE=demo" in refused.stderr
+    assert _started("demo", BINANCE_ARCHIVE_URL="http://127.0.0.1:3009", BINANCE_REST_URL="").returncode == 0

@@ -86,6 +86,17 @@ def test_a_long_history_comes_in_pages_without_a_seam(publisher: Collector, brow
     assert times(browser.bars(1)) == [market.time(1_650)]
 
 
+def test_what_is_live_already_is_not_while_missed_bars_are_coming(publisher: Collector, browser: Client) -> None:
+    market = Market(publisher, ms("2024-03-04T00:00"), 1_700)
+    market.store(0, 1_650)
+    browser.subscribe(market.name)
+    browser.settle()
+    since(browser, market, 0)
+    for index in range(1_650, 1_680):
+        market.publish(market.closed(index))
+    assert times(browser.bars(1_680)) == [market.time(index) for index in range(1_680)]
+
+
 def test_an_old_hole_is_no_reason_to_wait(publisher: Collector, browser: Client) -> None:
     market = Market(publisher, ms("2024-03-04T00:00"), 1_400)
     market.store(0, 5)

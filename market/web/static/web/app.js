@@ -142,11 +142,13 @@ export class Page {
       if (!(error instanceof ApiError)) throw error;
       // The next one tells; the line below the chart says whether the server is there.
       this.data.fail(error.message);
+    } finally {
+      // Whatever went wrong here: the page must not stop asking.
+      clearTimeout(this.#statusTimer);
+      const isLoading = this.status?.history.some((/** @type {any} */ one) => one.percent < 100);
+      const pause = isLoading ? STATUS_EVERY_MS_LOADING : STATUS_EVERY_MS;
+      this.#statusTimer = setTimeout(() => void this.readStatus(), pause);
     }
-    clearTimeout(this.#statusTimer);
-    const isLoading = this.status?.history.some((/** @type {any} */ one) => one.percent < 100);
-    const pause = isLoading ? STATUS_EVERY_MS_LOADING : STATUS_EVERY_MS;
-    this.#statusTimer = setTimeout(() => void this.readStatus(), pause);
   }
 
   /** @param {import("./session.js").Session} session */

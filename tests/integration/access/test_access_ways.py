@@ -90,7 +90,16 @@ def test_both_ways_answer_alike(
     assert [told(short) for short in shorts] == [told(long)] * 3
 
 
-@pytest.mark.parametrize("headers", [{}, {"Origin": "https://charts.example"}, {"Accept": "text/html, */*;q=0.8"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://charts.example"},
+        {"Accept": "text/html, */*;q=0.8"},
+        # As a page of ours sends it.
+        {"Cookie": f"csrftoken={'aB3' * 10}Zz"},
+    ],
+)
 @pytest.mark.parametrize(
     "path",
     [
@@ -104,7 +113,8 @@ def test_both_ways_answer_alike(
 )
 def test_the_event_loop_answers_as_a_thread_would(server: WebServer, path: str, headers: dict[str, str]) -> None:
     with client(server, x_forwarded_proto="https") as visitor:
-        long = visitor.get(path, headers={**headers, "Cookie": "of=another"})
+        cookies = "; ".join(filter(None, (headers.get("Cookie"), "of=another")))
+        long = visitor.get(path, headers={**headers, "Cookie": cookies})
         short = went_short(visitor, path, headers)
     assert long.status_code == 200
     assert told(short) == told(long)
@@ -114,6 +124,9 @@ def test_the_event_loop_answers_as_a_thread_would(server: WebServer, path: str, 
     ("path", "headers"),
     [
         (KLINES, {"Cookie": "of=another"}),
+        (KLINES, {"Cookie": f"sessionid={'aB3' * 10}Zz"}),
+        (KLINES, {"Cookie": f"csrftoken={'aB3' * 10}Zz; sessionid={'aB3' * 10}Zz"}),
+        (KLINES, {"Cookie": "csrftoken=malformed"}),
         (KLINES, {"Authorization": "Token of-nobody"}),
         (KLINES, {"If-None-Match": '"another"'}),
         (KLINES, {"Host": "elsewhere.example"}),

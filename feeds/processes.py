@@ -11,13 +11,16 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import django
 from django.conf import settings
 from django.db import connection
 
 # Nothing here may import a model: a new process imports this module before Django is set up in it.
+
+# How often (seconds) it is looked whether a job that runs still has an executor.
+_LOOK_S: Final = 5.0
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -44,7 +47,15 @@ class WorkerPool:
         """The job's result, or its exception. BrokenProcessPool when a process died; the next call has new ones."""
         executor = self._executor or self._start()
         try:
-            return await asyncio.get_running_loop().run_in_executor(executor, job, argument)
+            running = asyncio.get_running_loop().run_in_executor(executor, job, argument)
+            # A job that is handed over in the very moment in which a process dies may be forgotten by the executor, and
+            # would be waited for for ever. Asked for anything more, a broken executor says that it is.
+            try:
+                while not (await asyncio.wait({running}, timeout=_LOOK_S))[0]:
+                    executor.submit(os.getpid)
+                return running.result()
+            finally:
+                running.cancel()
         except BrokenProcessPool:
             if self._executor is executor:
                 self._executor = None

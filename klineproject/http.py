@@ -23,7 +23,7 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from klineproject.reads import ShortWay
+from klineproject.reads import Headers, ShortWay
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ _STALLED_SECONDS: Final = 60.0
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 _Result = TypeVar("_Result")
 
 
@@ -106,7 +105,7 @@ class ThreadedHandler(BaseHandler):
         response: HttpResponseBase = self.get_response(ASGIRequest(scope, body))
         if isinstance(response, StreamingHttpResponse):
             return _Stream(response.status_code, _headers(response), response, iter(response))
-        whole = _whole(response)
+        whole = _Whole(response.status_code, _headers(response), cast("Any", response).content)
         response.close()
         return whole
 
@@ -138,10 +137,6 @@ class ThreadedHandler(BaseHandler):
                 # Where the server stops in the middle of a part: nothing is closed that a thread still works with.
                 await asyncio.wait([step])
             await self._in_thread(answer.response.close)
-
-
-def _whole(response: HttpResponseBase) -> _Whole:
-    return _Whole(response.status_code, _headers(response), cast("Any", response).content)
 
 
 def _headers(response: HttpResponseBase) -> Headers:

@@ -26,8 +26,8 @@ from rest_framework.settings import api_settings
 from klineproject.postgres.links import Links
 from market.access.addresses import visitor
 from market.access.counters import READS, limiter
-from market.api.caching import headers_of
 from market.api.klines import klines_answer
+from market.caching import headers_of
 from market.domain.clock import wall_clock_ms
 from market.monitoring.requests import REQUESTS, SECONDS, SHORT
 from market.redis_client import impatient_async_redis
@@ -57,12 +57,13 @@ _REPEATABLE: Final = frozenset(
         "market.desk.middleware.AdminWithoutDatabase",
     }
 )
-# What a page of ours has sent along since it asked for /api/session: no middleware does anything about it in a read.
-_IMPERSONAL_COOKIE: Final = re.compile(rf"{re.escape(settings.CSRF_COOKIE_NAME)}=[A-Za-z0-9]{{32}}".encode())
 # Who asks, and what he has already, make a request unlike all others.
 _PERSONAL: Final = frozenset(
     {b"cookie", b"authorization", b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since"}
 )
+# The one cookie that says nothing: a page of ours sends it since it asked for /api/session, and no middleware does
+# anything about it in a read.
+_IMPERSONAL_COOKIE: Final = re.compile(rf"{re.escape(settings.CSRF_COOKIE_NAME)}=[A-Za-z0-9]{{32}}".encode())
 # Of two requests with the same values of these, the middleware and the framework say the same.
 _TELLING: Final = frozenset({b"host", b"origin", b"accept"})
 # Of an answer, what is about its body.
@@ -129,7 +130,7 @@ class ShortWay:
         if not self._is_open or scope["method"] != "GET" or scope.get("root_path"):
             return None
         headers: Headers = scope["headers"]
-        if any(name in _PERSONAL and not _IMPERSONAL_COOKIE.fullmatch(value) for name, value in headers):
+        if any(_is_personal(name, value) for name, value in headers):
             return None
         return Kind(address, scope["scheme"], tuple(header for header in headers if header[0] in _TELLING))
 
@@ -199,6 +200,10 @@ class ShortWay:
                 return (await tails_read(self._redis, [need.symbol])).get(need.symbol, [])
             case Call():
                 return await self._in_thread(_call, need.function)
+
+
+def _is_personal(name: bytes, value: bytes) -> bool:
+    return name in _PERSONAL and not (name == b"cookie" and _IMPERSONAL_COOKIE.fullmatch(value))
 
 
 def _call(function: Callable[[], Any]) -> Any:

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from market.api import caching
+from market import caching
 from market.api.base import ApiView
 from market.api.rendering import EnvelopeRenderer
 from market.api.schema import COMMON, failures, header

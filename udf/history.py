@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from market import caching
 from market.domain.interval import Interval
 from market.domain.window import DAY_MS, LATEST_MS
 from market.selectors.candles import klines_reading
@@ -17,9 +18,6 @@ from udf.instruments import Ticker
 from udf.lookup import symbol_id_of
 from udf.parameters import Parameters
 
-# A hole in a page of closed bars may be filled, and the daily file may correct them: not for long without asking.
-CLOSED_PAGE: Final = "max-age=60"
-LIVE_PAGE: Final = "no-store"
 _SHORTEST_MONTH_MS: Final = 28 * DAY_MS
 
 
@@ -41,16 +39,17 @@ def history_answer(query: Mapping[str, str], now: int) -> Reading[tuple[bytes, s
     if symbol_id is None:
         symbol_id = yield Call(partial(symbol_id_of, ticker))
     if before <= 0:
-        return payloads.no_data(), LIVE_PAGE
+        return payloads.no_data(), caching.NEVER
     page, is_closed = yield from klines_reading(
         symbol_id=symbol_id, name=ticker.symbol, interval=interval, limit=limit, now=now, end_time=before - 1
     )
     if not len(page):
-        return payloads.no_data(), LIVE_PAGE
+        return payloads.no_data(), caching.NEVER
     page = page[min(int(page.time.searchsorted(start)), len(page) - 1) :]
-    # Closed, and the last that opens before `to`: no later bar can join this page.
+    # Closed, and the last that opens before `to`: no later bar can join this page. A hole in it may be filled, and the
+    # daily file may correct it: not for long without asking.
     is_final = is_closed and interval.next(page.last) >= before
-    return payloads.history(page, ticker.series), CLOSED_PAGE if is_final else LIVE_PAGE
+    return payloads.history(page, ticker.series), caching.KEPT if is_final else caching.NEVER
 
 
 def _extent(parameters: Parameters, interval: Interval, before: int) -> tuple[int, int]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.cache import get_conditional_response
 from django.views import View
 
+from market import caching
 from market.access.admission import admit
 from market.domain.clock import wall_clock_ms
 from market.domain.interval import Interval
@@ -21,7 +20,7 @@ from market.selectors.reading import read_now
 from market.selectors.symbols import symbols_tracked
 from udf import payloads
 from udf.errors import BadParameter, answer_to, failure
-from udf.history import LIVE_PAGE, history_answer
+from udf.history import history_answer
 from udf.instruments import EXCHANGE, TYPE, Series, Ticker, search, search_item, symbol_info, symbol_table
 from udf.lookup import instrument_of, symbol_id_of, symbol_of
 from udf.parameters import Parameters
@@ -29,6 +28,7 @@ from udf.parameters import Parameters
 MAX_QUOTES: Final = 200
 MAX_FOUND: Final = 1_000
 _DEFAULT_FOUND: Final = 30
+_NOT_KEPT: Final = {"Cache-Control": caching.NEVER}
 
 
 class DatafeedView(View):
@@ -52,7 +52,7 @@ class DatafeedView(View):
 
 
 def _json(content: object) -> HttpResponse:
-    return HttpResponse(payloads.dump(content), content_type="application/json", headers={"Cache-Control": LIVE_PAGE})
+    return HttpResponse(payloads.dump(content), content_type="application/json", headers=_NOT_KEPT)
 
 
 class ConfigView(DatafeedView):
@@ -66,7 +66,7 @@ class TimeView(DatafeedView):
     """The server's time in seconds, as a bare number."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse(str(self.now() // 1_000), content_type="text/plain", headers={"Cache-Control": LIVE_PAGE})
+        return HttpResponse(str(self.now() // 1_000), content_type="text/plain", headers=_NOT_KEPT)
 
 
 class SymbolsView(DatafeedView):
@@ -106,14 +106,9 @@ class SearchView(DatafeedView):
 class HistoryView(DatafeedView):
     """A page of bars; see `history_answer`."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         body, cache = read_now(history_answer(request.GET.dict(), self.now()))
-        answer = HttpResponse(body, content_type="application/json", headers={"Cache-Control": cache})
-        if cache == LIVE_PAGE:
-            return answer
-        etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        answer["ETag"] = etag
-        return get_conditional_response(request, etag=etag, response=answer) or answer
+        return caching.answer(request, body, cache)
 
 
 class TrackedSymbolsView(DatafeedView):

@@ -1,7 +1,7 @@
 """Connections of the event loop's own: a planned statement is asked for and its answer waited for without a thread.
 
 They know one thing, `Query`. Whatever is not ordinary (no connection is open yet, the server is away, a statement
-fails) ends in an OperationalError, and whoever asked takes the way through a thread, where everything is known.
+fails) ends in an error of the driver's, and whoever asked takes the way through a thread, where everything is known.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from market.api import caching
+from market import caching
 from market.api.base import ApiView
 from market.api.lookup import symbol_of
 from market.api.ranges import RangeQuery

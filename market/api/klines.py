@@ -9,7 +9,8 @@ from typing import Final
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from market.api import caching, operations
+from market import caching
+from market.api import operations
 from market.api.base import ApiView
 from market.api.lookup import symbol_id_of
 from market.api.rows import klines_body

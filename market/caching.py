@@ -1,4 +1,4 @@
-"""ETag, Cache-Control and 304 for answers whose bytes are made here."""
+"""ETag, Cache-Control and 304 for answers whose bytes are made by us, the same in each protocol."""
 
 from __future__ import annotations
 

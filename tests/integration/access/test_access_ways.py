@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 import pytest
 
 from tests.integration.access.conftest import Serve, client
@@ -16,8 +17,19 @@ SHORT = 'kline_http_short_way_total{result="answered"}'
 HISTORY = "/history?symbol=WAYUSDT&resolution=60&countback=5&to=1704070800"
 
 
+# Around the moment that is asked for.
+_BARS = """
+    INSERT INTO {table} (time, open, high, low, close, volume, quote_volume, taker_buy_volume, taker_buy_quote_volume,
+                         symbol_id, trade_count)
+    SELECT at, 100.5, 103, 99.25, 101, 7.125, 720, 3.5, 350, id, 12
+      FROM market_symbol,
+           generate_series('2023-09-01 00:00Z'::timestamptz, '2024-01-01 10:00Z', '1 {step}', 'UTC') AS at
+     WHERE name = 'WAYUSDT'
+"""
+
+
 @pytest.fixture(scope="module")
-def server(serve: Serve, tokens: dict[str, str]) -> Iterator[WebServer]:
+def server(serve: Serve, tokens: dict[str, str], base: dict[str, str]) -> Iterator[WebServer]:
     with (
         serve(
             ACCESS="token",
@@ -29,6 +41,9 @@ def server(serve: Serve, tokens: dict[str, str]) -> Iterator[WebServer]:
         client(server, tokens["alice"], x_forwarded_proto="https") as alice,
     ):
         assert alice.post("/api/symbols", json={"symbol": "WAYUSDT"}).status_code == 200
+        with psycopg.connect(base["DATABASE_URL"]) as connection:
+            for table, step in (("candle_1h", "hour"), ("candle_1mo", "month")):
+                connection.execute(_BARS.format(table=table, step=step))
         yield server
 
 
@@ -107,7 +122,7 @@ def test_both_ways_answer_alike(
         HISTORY,
         KLINES + "&end_time=1704067199999",
         KLINES + "&unknown=1&limit=2",
-        "/api/klines/wayusdt",
+        "/api/klines/wayusdt?interval=1h&limit=100",
         HISTORY.replace("60", "1M"),
     ],
 )
@@ -117,6 +132,7 @@ def test_the_event_loop_answers_as_a_thread_would(server: WebServer, path: str, 
         long = visitor.get(path, headers={**headers, "Cookie": cookies})
         short = went_short(visitor, path, headers)
     assert long.status_code == 200
+    assert b"103.0" in long.content
     assert told(short) == told(long)
 
 

@@ -30,22 +30,50 @@ class WorkerPool:
     """A few processes that run such jobs. Use as an asynchronous context manager."""
 
     def __init__(self, processes: int) -> None:
-        self._processes = processes
-        self._executor: ProcessPoolExecutor | None = None
+        self._workers = [_Worker() for _ in range(processes)]
 
     async def __aenter__(self) -> Self:
-        self._start()
+        for worker in self._workers:
+            worker.start()
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._executor is not None:
-            await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        await asyncio.gather(*(worker.end() for worker in self._workers))
 
     async def run(self, job: Callable[[Argument], Result], argument: Argument) -> Result:
-        """The job's result, or its exception. BrokenProcessPool when a process died; the next call has new ones."""
-        executor = self._executor or self._start()
+        """The job's result, or its exception. BrokenProcessPool when its process died; the next job has a new one."""
+        return await min(self._workers, key=lambda worker: worker.jobs).run(job, argument)
+
+
+class _Worker:
+    """One process and the jobs that were given to it.
+
+    Its executor has no other process. One with several starts each of them beside the thread that watches the ones
+    before: when one dies while the next is being started, that next one is neither told to end nor given a job, and the
+    interpreter waits for it at its own end, for ever.
+    """
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self._executor: ProcessPoolExecutor | None = None
+
+    def start(self) -> ProcessPoolExecutor:
+        self._executor = ProcessPoolExecutor(
+            1,
+            # A fresh interpreter: a fork would share the parent's database connection and its threads' locks.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_prepare,
+            initargs=(connection.settings_dict["NAME"],),
+        )
+        # The process starts with its first job; let that be now and not when the first file has come.
+        self._executor.submit(os.getpid)
+        return self._executor
+
+    async def run(self, job: Callable[[Argument], Result], argument: Argument) -> Result:
+        executor = self._executor or self.start()
+        self.jobs += 1
         try:
             running = asyncio.get_running_loop().run_in_executor(executor, job, argument)
             # A job that is handed over in the very moment in which a process dies may be forgotten by the executor, and
@@ -61,19 +89,13 @@ class WorkerPool:
                 self._executor = None
                 executor.shutdown(wait=False, cancel_futures=True)
             raise
+        finally:
+            self.jobs -= 1
 
-    def _start(self) -> ProcessPoolExecutor:
-        self._executor = ProcessPoolExecutor(
-            self._processes,
-            # A fresh interpreter: a fork would share the parent's database connection and its threads' locks.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_prepare,
-            initargs=(connection.settings_dict["NAME"],),
-        )
-        # Processes start with their first job; let that be now and not when the first file has come.
-        for _ in range(self._processes):
-            self._executor.submit(os.getpid)
-        return self._executor
+    async def end(self) -> None:
+        """Returns when the process has ended, after the job that it has."""
+        if self._executor is not None:
+            await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
 
 
 def _prepare(database: str) -> None:

@@ -28,16 +28,14 @@ def no_wait(_state: RetryCallState) -> float:
 
 def reuse_processes(monkeypatch: pytest.MonkeyPatch, running: WorkerPool) -> None:
     """Let every pool that is opened during the test work with the processes of a running one, and leave them alone."""
-    executor = running._executor
 
-    def adopt(pool: WorkerPool) -> object:
-        pool._executor = executor
-        return executor
+    async def enter(_: WorkerPool) -> WorkerPool:
+        return running
 
     async def leave(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(WorkerPool, "_start", adopt)
+    monkeypatch.setattr(WorkerPool, "__aenter__", enter)
     monkeypatch.setattr(WorkerPool, "__aexit__", leave)
 
 

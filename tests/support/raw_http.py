@@ -74,11 +74,23 @@ def request(line: str, port: int, body: bytes = b"", *more: str, version: str = 
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
 
+def ask(port: int, line: str, body: bytes = b"", **headers: str) -> Answer:
+    """The answer to one request as it stands. `content_type="x"` becomes the header Content-Type; an empty text takes
+    one away that every request has."""
+    fields = {"host": f"127.0.0.1:{port}", "connection": "close", "content_length": str(len(body)), **headers}
+    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items() if value)
+    return exchange(port, [f"{line} HTTP/1.1\r\n{head}\r\n".encode(), body])
+
+
 def assert_refused(path: str, answer: Answer, *statuses: int) -> None:
     """One of these statuses, in the form of the path's protocol, with nothing of our insides."""
     assert answer.status in statuses, (path, answer)
+    assert_failure(path, answer.json)
+
+
+def assert_failure(path: str, body: Any) -> None:
+    """The body of a refusal, in the form of the path's protocol."""
     keys, text = next((form for begin, form in _FORMS if path.lstrip("/").startswith(begin[1:])), _DATAFEED)
-    body = answer.json
     assert set(body) == keys, (path, body)
     assert 0 < len(body[text]) < 500
     assert "Traceback" not in body[text]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,15 +24,6 @@ class WebServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def send(self, request: bytes, *, seconds: float = 10.0) -> bytes:
-        """The raw answer to a raw request, which has to ask for `Connection: close`."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as link:
-            link.sendall(request)
-            parts = []
-            while part := link.recv(65_536):
-                parts.append(part)
-        return b"".join(parts)
 
 
 def migrate(environ: Mapping[str, str]) -> None:

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -18,37 +17,11 @@ from hypothesis import strategies as st
 from klineproject.local.instance import Instance
 from tests.integration.canvas.conftest import Page
 from tests.support.eventually import eventually
+from tests.support.raw_http import ask, assert_failure, assert_refused
 from tests.support.web_server import WebServer
 
 _OUR_NAMES = re.compile(r"[0-9a-f-]{36}/[0-9a-f-]{36}\.json")
 DEEP = "[" * 100_000 + "]" * 100_000
-
-
-def answer(raw: bytes) -> tuple[int, Any]:
-    """Status and body of a raw answer, which has to be JSON."""
-    head, _, body = raw.partition(b"\r\n\r\n")
-    assert b"content-type: application/json" in head.lower(), raw[:300]
-    return int(head.split()[1]), json.loads(body)
-
-
-def ask(server: WebServer, line: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
-    """Send one request as it stands; `content_type="x"` becomes the header Content-Type."""
-    fields = {"host": f"127.0.0.1:{server.port}", "connection": "close", "content_length": str(len(body)), **headers}
-    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items() if value)
-    return answer(server.send(f"{line} HTTP/1.1\r\n{head}\r\n".encode() + body))
-
-
-def assert_failure(line: str, body: Any) -> None:
-    if "/1." in line:
-        assert set(body) == {"status", "message"}
-        assert body["status"] == "error"
-        text = body["message"]
-    else:
-        assert set(body) == {"success", "data", "error"}
-        assert (body["success"], body["data"]) == (False, None)
-        text = body["error"]
-    assert 0 < len(text) < 400
-    assert "Traceback" not in text
 
 
 HOSTILE_NAMES = [
@@ -100,7 +73,7 @@ def test_a_user_who_looks_like_a_path_is_a_user(pages: Callable[[str], Page], fo
 def test_what_is_no_name_is_refused_everywhere(page: Page, name: str) -> None:
     for reply in (page.save(name), page.load(name), page.delete(name), page.save("n", symbol=name)):
         assert reply.status_code == 400
-        assert_failure("", reply.json())
+        assert_failure("/canvas", reply.json())
     assert page.list()["canvases"] == []
 
 
@@ -146,9 +119,7 @@ def test_what_is_no_name_is_refused_everywhere(page: Page, name: str) -> None:
     ],
 )
 def test_an_address_that_cannot_be_answered_is_a_clear_error(server: WebServer, line: str, expected: int) -> None:
-    status, body = ask(server, line)
-    assert status == expected
-    assert_failure(line, body)
+    assert_refused(line.split()[1], ask(server.port, line), expected)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +156,7 @@ def test_an_address_that_cannot_be_answered_is_a_clear_error(server: WebServer, 
 def test_a_body_that_cannot_be_saved_is_a_clear_error(
     server: WebServer, sent: bytes, content_type: str, expected: int
 ) -> None:
-    status, body = ask(server, "POST /canvas/save", sent, content_type=content_type)
-    assert status == expected
-    assert_failure("", body)
+    assert_refused("/canvas/save", ask(server.port, "POST /canvas/save", sent, content_type=content_type), expected)
 
 
 FILE_FORM = (
@@ -222,21 +191,15 @@ LONG_FORM = b"".join(b'--x\r\nContent-Disposition: form-data; name="a%d"\r\n\r\n
 def test_a_form_that_cannot_be_saved_is_a_clear_error(
     server: WebServer, sent: bytes, content_type: str, expected: int
 ) -> None:
-    status, body = ask(server, "POST /1.1/charts?client=c&user=hostile", sent, content_type=content_type)
-    assert status == expected
-    assert_failure("/1.1", body)
+    line = "POST /1.1/charts?client=c&user=hostile"
+    assert_refused("/1.1", ask(server.port, line, sent, content_type=content_type), expected)
 
 
 @pytest.mark.parametrize("line", ["POST /canvas/save", "POST /1.1/charts", "POST /1.1/drawings?chart=1"])
 def test_a_body_beyond_the_limit_is_refused_by_its_length(server: WebServer, line: str) -> None:
     # Of 100 MiB that are announced none is sent: the answer does not wait for them.
-    raw = server.send(
-        f"{line} HTTP/1.1\r\nhost: 127.0.0.1:{server.port}\r\nconnection: close\r\n"
-        f"content-type: application/json\r\ncontent-length: {100 * 1024 * 1024}\r\n\r\n".encode()
-    )
-    status, body = answer(raw)
-    assert status == 413
-    assert_failure(line, body)
+    answer = ask(server.port, line, content_type="application/json", content_length=str(100 << 20))
+    assert_refused(line.split()[1], answer, 413)
 
 
 @pytest.mark.parametrize("path", ["/canvas/save", "/1.1/charts"])
@@ -263,30 +226,20 @@ def test_a_body_at_the_limit_is_saved_and_one_byte_more_is_not(page: Page) -> No
     assert page.save("big", f'"{"x" * (limit - around)}"').status_code == 200
     reply = page.save("big", f'"{"x" * (limit - around + 1)}"')
     assert reply.status_code == 413
-    assert_failure("", reply.json())
+    assert_failure("/canvas", reply.json())
 
 
 def test_a_body_without_a_length_is_refused_and_not_taken_for_an_empty_one(server: WebServer) -> None:
     body = b'{"symbol": "X", "name": "n", "data": 1}'
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    status, failure = ask(
-        server,
-        "POST /canvas/save",
-        chunked,
-        content_length="",
-        transfer_encoding="chunked",
-        content_type="application/json",
-    )
-    assert status == 411
-    assert_failure("", failure)
+    headers = {"content_length": "", "transfer_encoding": "chunked", "content_type": "application/json"}
+    assert_refused("/canvas/save", ask(server.port, "POST /canvas/save", chunked, **headers), 411)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a" * 300, "bad host"])
 def test_a_host_that_is_not_ours_is_a_clear_error(server: WebServer, host: str) -> None:
-    for line in ("GET /canvas/list?symbol=X", "GET /1.1/charts"):
-        status, body = ask(server, line, host=host)
-        assert status == 400
-        assert_failure(line, body)
+    for path in ("/canvas/list?symbol=X", "/1.1/charts"):
+        assert_refused(path, ask(server.port, f"GET {path}", host=host), 400)
 
 
 def test_an_api_client_needs_no_form_token(server: WebServer) -> None:
@@ -350,10 +303,8 @@ def test_while_the_database_is_away_it_is_503_soon_and_heals_without_a_restart(
             assert time.monotonic() - began < 5
             assert reply.status_code == 503
             assert int(reply.headers["retry-after"]) >= 1
-            assert_failure("", reply.json())
-        status, body = ask(server, "GET /1.1/charts")
-        assert status == 503
-        assert_failure("/1.1", body)
+            assert_failure("/canvas", reply.json())
+        assert_refused("/1.1/charts", ask(server.port, "GET /1.1/charts"), 503)
     finally:
         instance.postgres.start()
     eventually(lambda: page.load("mine").status_code == 200)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from klineproject.local.instance import Instance
 from tests.support.eventually import eventually
+from tests.support.raw_http import ask, assert_failure, assert_refused
 from tests.support.served import served
 from tests.support.web_server import WebServer, migrate
 
@@ -45,29 +46,6 @@ def server(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield server
 
 
-def answer(raw: bytes) -> tuple[int, dict[str, str], Any]:
-    """Status, headers (lower case) and body of a raw answer, which has to be JSON."""
-    head, _, body = raw.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    assert headers["content-type"] == "application/json", raw[:300]
-    return int(first.split()[1]), headers, json.loads(body)
-
-
-def ask(server: WebServer, line: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], Any]:
-    """Send one request as it stands; `content_type="x"` becomes the header Content-Type."""
-    fields = {"host": f"127.0.0.1:{server.port}", "connection": "close", "content_length": str(len(body)), **headers}
-    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items() if value)
-    return answer(server.send(f"{line} HTTP/1.1\r\n{head}\r\n".encode() + body))
-
-
-def assert_failure(body: Any) -> None:
-    assert set(body) == {"success", "data", "error"}
-    assert (body["success"], body["data"]) == (False, None)
-    assert isinstance(body["error"], str)
-    assert "Traceback" not in body["error"]
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -96,14 +74,12 @@ def assert_failure(body: Any) -> None:
     ],
 )
 def test_an_address_or_method_that_is_not_there_is_an_envelope(server: WebServer, line: str, expected: int) -> None:
-    status, _, body = ask(server, line)
-    assert status == expected
-    assert_failure(body)
+    assert_refused("/api", ask(server.port, line), expected)
 
 
 def test_405_names_the_methods_that_are_allowed(server: WebServer) -> None:
-    _, headers, _ = ask(server, "PUT /api/symbols")
-    assert {"GET", "POST"} <= set(headers["allow"].split(", "))
+    answer = ask(server.port, "PUT /api/symbols")
+    assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
 
 
 @pytest.mark.parametrize(
@@ -133,35 +109,23 @@ def test_405_names_the_methods_that_are_allowed(server: WebServer) -> None:
 def test_a_body_that_cannot_be_read_is_an_envelope(
     server: WebServer, sent: bytes, content_type: str, expected: int
 ) -> None:
-    status, _, body = ask(server, "POST /api/symbols", sent, content_type=content_type)
-    assert status == expected
-    assert_failure(body)
+    assert_refused("/api", ask(server.port, "POST /api/symbols", sent, content_type=content_type), expected)
 
 
 def test_a_body_without_a_length_is_refused_and_not_taken_for_an_empty_one(server: WebServer) -> None:
     wish = b'{"symbol": "AUSDT"}'
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(wish), wish)
-    status, _, body = ask(
-        server,
-        "POST /api/symbols",
-        chunked,
-        content_length="",
-        transfer_encoding="chunked",
-        content_type="application/json",
-    )
-    assert status == 411
-    assert_failure(body)
+    headers = {"content_length": "", "transfer_encoding": "chunked", "content_type": "application/json"}
+    assert_refused("/api", ask(server.port, "POST /api/symbols", chunked, **headers), 411)
 
 
 def test_a_client_that_takes_no_json_is_told_so_in_json(server: WebServer) -> None:
-    status, _, body = ask(server, "GET /api/status", accept="text/html")
-    assert status == 406
-    assert_failure(body)
+    assert_refused("/api", ask(server.port, "GET /api/status", accept="text/html"), 406)
 
 
 def test_a_browser_is_answered(server: WebServer) -> None:
-    status, _, body = ask(server, "GET /api/status", accept="text/html,application/xml;q=0.9,*/*;q=0.8")
-    assert (status, body["success"]) == (200, True)
+    answer = ask(server.port, "GET /api/status", accept="text/html,application/xml;q=0.9,*/*;q=0.8")
+    assert (answer.status, answer.json["success"]) == (200, True)
 
 
 JSON = st.recursive(
@@ -225,7 +189,7 @@ def assert_away(send: Any) -> None:
     assert time.monotonic() - began < SOON
     assert reply.status_code == 503
     assert int(reply.headers["retry-after"]) >= 1
-    assert_failure(reply.json())
+    assert_failure("/api", reply.json())
 
 
 def test_a_restart_of_the_database_between_two_requests_is_not_noticed(server: WebServer, instance: Instance) -> None:

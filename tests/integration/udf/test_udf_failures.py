@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.udf.conftest import Chart
+from tests.support.raw_http import ask
 from tests.support.served import served
 from tests.support.udf_client import Failed, UdfClient
 from tests.support.web_server import WebServer
@@ -25,16 +25,6 @@ ROUTES = (
     *("config", "time", "symbols", "symbol_info", "search", "history"),
     *("tracked-symbols", "daily-opens", "quotes", "timescale_marks", "marks"),
 )
-
-
-def raw(server: WebServer, line: str, headers: str = "", body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
-    """Send one request as it stands."""
-    head = f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
-    answer = server.send(f"{head}{headers}\r\n".encode() + body)
-    first, _, content = answer.partition(b"\r\n\r\n")
-    status, *lines = first.decode("latin-1").split("\r\n")
-    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return int(status.split()[1]), fields, content
 
 
 def assert_failure(body: Any) -> str:
@@ -94,20 +84,19 @@ def assert_failure(body: Any) -> str:
 def test_a_request_that_cannot_be_met_is_told_why(
     server: WebServer, chart: Chart, address: str, status: int, told: str
 ) -> None:
-    found, headers, body = raw(server, f"GET {address}")
-    assert headers["content-type"] == "application/json"
-    assert headers["cache-control"] == "no-store"
-    assert told in assert_failure(json.loads(body))
-    assert found == status
+    answer = ask(server.port, f"GET {address}")
+    assert answer.headers["cache-control"] == "no-store"
+    assert told in assert_failure(answer.json)
+    assert answer.status == status
 
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_only_get_is_served(server: WebServer, chart: Chart, route: str, method: str) -> None:
-    status, headers, body = raw(server, f"{method} /{route}", body=b'{"deep":' * 50)
-    assert status == 405
-    assert headers["allow"] == "GET, HEAD"
-    assert "GET" in assert_failure(json.loads(body))
+    answer = ask(server.port, f"{method} /{route}", b'{"deep":' * 50)
+    assert answer.status == 405
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert "GET" in assert_failure(answer.json)
 
 
 @pytest.mark.parametrize("route", ROUTES)

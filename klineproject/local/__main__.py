@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from klineproject.local.errors import LocalError
 from klineproject.local.instance import Instance, instances
@@ -78,15 +79,19 @@ def _environ(name: str) -> Mapping[str, str]:
 def _print_status() -> None:
     known = instances()
     if not known:
-        print("no instance has been up in this checkout")
+        _say("no instance has been up in this checkout")
     for instance in known:
         for service, server in (("postgres", instance.postgres), ("redis", instance.redis)):
             state = "running" if server.is_running() else "stopped"
-            print(f"{instance.name:<12} {service:<9} {state:<8} {server.home}")
+            _say(f"{instance.name:<12} {service:<9} {state:<8} {server.home}")
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    """Whoever does not listen any more (`up demo | head -1`) ends the words, not the work."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (open until the end)
 
 
 if __name__ == "__main__":

@@ -268,3 +268,20 @@ def test_the_command_line_ends_with_1_and_one_message() -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("klineproject.local: instance never-up has never been up")
+
+
+def test_the_command_line_does_its_work_although_nobody_reads_its_words() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "klineproject.local", "status"],
+            cwd=CHECKOUT,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -39,7 +39,7 @@ from udf.instruments import EXCHANGE, TYPE
 from udf.parameters import LATEST_SECONDS
 from udf.payloads import MAX_BARS
 from udf.resolutions import ACCEPTED
-from udf.views import MAX_FOUND, MAX_QUOTES
+from udf.views import DEFAULT_FOUND, MAX_FOUND, MAX_QUOTES
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
@@ -158,7 +158,7 @@ _VIEWS: Final = {
         parameter("query", "The text."),
         parameter("type", f"Anything but `{TYPE}` or nothing finds nothing."),
         parameter("exchange", f"Anything but `{EXCHANGE}` or nothing finds nothing."),
-        parameter("limit", "At most so many; 30 without it.", whole(1, MAX_FOUND)),
+        parameter("limit", f"At most so many; {DEFAULT_FOUND} without it.", whole(1, MAX_FOUND)),
         fails=(400, 503),
     ),
     "history": described(

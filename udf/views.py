@@ -27,7 +27,7 @@ from udf.parameters import Parameters
 
 MAX_QUOTES: Final = 200
 MAX_FOUND: Final = 1_000
-_DEFAULT_FOUND: Final = 30
+DEFAULT_FOUND: Final = 30
 _NOT_KEPT: Final = {"Cache-Control": caching.NEVER}
 
 
@@ -94,7 +94,7 @@ class SearchView(DatafeedView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         parameters = Parameters(request.GET)
-        limit = parameters.number("limit", least=1, greatest=MAX_FOUND) or _DEFAULT_FOUND
+        limit = parameters.number("limit", least=1, greatest=MAX_FOUND) or DEFAULT_FOUND
         is_served = parameters.text("exchange").upper() in {"", EXCHANGE} and parameters.text("type").lower() in {
             "",
             TYPE,

@@ -89,17 +89,22 @@ class Visitor:
             self.page.mouse.click(x, y)
             self.page.wait_for_timeout(_CLICK_APART_MS)
 
-    def middle_of_the_line(self) -> tuple[int, int]:
-        """Where the middle of the first drawing, which has two points, is on the screen."""
-        x, y = self.ask(
+    def places(self) -> list[tuple[int, int]]:
+        """Where the points of the first drawing are on the screen: the axes follow the candles, and they with them."""
+        places = self.ask(
             """() => {
               const { points } = [...page.board.drawings.values()][0];
-              const [one, other] = page.chart.convertToPixel(points, { paneId: "candle_pane", absolute: true });
               const { left, top } = document.querySelector("#chart").getBoundingClientRect();
-              return [left + (one.x + other.x) / 2, top + (one.y + other.y) / 2];
+              const places = page.chart.convertToPixel(points, { paneId: "candle_pane", absolute: true });
+              return places.map(({ x, y }) => [left + x, top + y]);
             }"""
         )
-        return int(x), int(y)
+        return [(int(x), int(y)) for x, y in places]
+
+    def middle_of_the_line(self) -> tuple[int, int]:
+        """The same of the middle of a drawing of two points."""
+        (x, y), (other_x, other_y) = self.places()
+        return (x + other_x) // 2, (y + other_y) // 2
 
     def drawings(self) -> list[dict[str, Any]]:
         """What is drawn, as data."""

@@ -88,14 +88,35 @@ def test_a_text_is_asked_for_and_kept(visit: Callable[..., Visitor]) -> None:
     visitor.until_saved()
 
 
+def test_a_text_that_still_waits_for_its_words_is_nothing_yet(visit: Callable[..., Visitor]) -> None:
+    """It is on no canvas, neither on the one it was begun on nor on that of the symbol which is shown meanwhile."""
+    visitor = opened(visit)
+    visitor.ask("() => page.show({ symbol: 'ETHUSDT' })")
+    visitor.until_shown("ETHUSDT", "15m")
+    visitor.draw("Text", [(600, 300)])
+    visitor.until("() => document.getElementById('ask').open")
+    visitor.page.go_back()
+    visitor.until_shown("BTCUSDT", "15m")
+    visitor.until("() => !document.getElementById('ask').open && page.chart.getOverlays().length === 0")
+    visitor.page.go_forward()
+    visitor.until_shown("ETHUSDT", "15m")
+    visitor.draw("Text", [(600, 300)])
+    visitor.page.keyboard.press("Escape")
+    visitor.until("() => !document.getElementById('ask').open && page.chart.getOverlays().length === 0")
+    visitor.until_saved()
+    assert visitor.drawings() == []
+    assert [canvases_of(visitor, symbol) for symbol in ("BTCUSDT", "ETHUSDT")] == [[], []]
+
+
 def test_a_drawing_that_is_moved_is_saved_where_it_is_then(visit: Callable[..., Visitor]) -> None:
     visitor = opened(visit)
     visitor.draw("Trend line", _LINE)
     before = visitor.drawings()[0]["points"]
     mouse = visitor.page.mouse
-    mouse.move(400, 250)
+    x, y = visitor.places()[0]
+    mouse.move(x, y)
     mouse.down()
-    mouse.move(440, 210, steps=4)
+    mouse.move(x + 40, y - 40, steps=4)
     mouse.up()
     visitor.sees(lambda: visitor.drawings()[0]["points"] != before)
     after = visitor.drawings()[0]["points"]
@@ -124,9 +145,10 @@ def test_locked_drawings_stay_where_they_are_and_hidden_ones_come_back(visit: Ca
     visitor.press("Lock all drawings")
     before = visitor.drawings()
     mouse = visitor.page.mouse
-    mouse.move(500, 300)
+    x, y = visitor.places()[0]
+    mouse.move(x, y)
     mouse.down()
-    mouse.move(500, 360, steps=4)
+    mouse.move(x, y + 60, steps=4)
     mouse.up()
     assert visitor.drawings() == before
     visible = "() => page.chart.getOverlays().map(({ visible }) => visible)"

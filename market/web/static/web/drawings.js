@@ -201,27 +201,34 @@ export class DrawingBoard {
   /** @param {import("klinecharts").Overlay} overlay */
   async #drawn(overlay) {
     const { id, name } = overlay;
-    this.#drawing = null;
     this.tool = null;
     const points = pointsOf(overlay);
     if (points.length === 0) {
+      this.#drawing = null;
       this.onState();
       return;
     }
-    this.#record((drawings) => drawings.set(id, { id, name, points }));
+    if (name !== "note") {
+      this.#drawing = null;
+      this.#record((drawings) => drawings.set(id, { id, name, points }));
+    } else {
+      // It is being drawn until it has words: nothing of it is saved, or shown of another symbol, before that.
+      const text = (await this.askText(""))?.trim();
+      if (this.#drawing !== id) return;
+      if (!text) return this.cancel();
+      this.#drawing = null;
+      this.#change((drawings) => drawings.set(id, { id, name, points, text }));
+    }
     // The library has selected it since the first click, and will not say so again.
     this.#select(id);
-    if (name === "note" && !(await this.editText(id))) this.remove(id);
   }
 
-  /** Ask for the text of a drawing that has one; whether it has one now. @param {string} id */
+  /** Ask for another text of a drawing that has one. @param {string} id */
   async editText(id) {
     const drawing = this.drawings.get(id);
-    if (drawing?.name !== "note" || drawing.lock || this.isReadOnly) return false;
-    const text = (await this.askText(drawing.text ?? ""))?.trim() || drawing.text;
-    if (text === undefined) return false;
-    if (text !== drawing.text) this.alter(id, { text });
-    return true;
+    if (drawing?.name !== "note" || drawing.lock || this.isReadOnly) return;
+    const text = (await this.askText(drawing.text ?? ""))?.trim();
+    if (text && text !== drawing.text) this.alter(id, { text });
   }
 
   /** @param {import("klinecharts").Overlay} overlay */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,6 +64,9 @@ class Run:
         try:
             eventually(is_over, within=within)
         except AssertionError:
+            # Where it stands: the fault handler writes the stack of every thread.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
             raise AssertionError(f"the backfill did not end within {within} s:\n{self.output()}") from None
         return self.process.returncode
 
@@ -164,6 +168,9 @@ class Stage:
             "STORE_PROCESSES": "2",
             "PROXY_HOST": "",
             "LOG_LEVEL": "INFO",
+            # What a test that fails can say about a process that hangs.
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",
         }
 
 

@@ -64,8 +64,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 async def _http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """A request, in one of the threads.
 
-    1. A body is collected first: a client that trickles one must not hold a thread. One that is longer than
-       the view wants is handed over as it is; the view refuses it by its length.
+    1. A body is collected first: a client that trickles one must not hold a thread. Of one that is longer than the
+       view wants only the beginning is handed over; the view refuses it by its length, or when it reads on.
     2. What the view has not read is read before the answer ends: a server that closes on unread bytes resets the
        connection, and the client never sees the answer that refused it.
     """

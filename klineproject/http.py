@@ -17,6 +17,7 @@ from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any, Final, TypeVar, cast
 
 from django.core import signals
+from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http import StreamingHttpResponse
@@ -71,8 +72,8 @@ class ThreadedHandler(BaseHandler):
         await self._short_way.stop()
 
     async def __call__(self, scope: Message, begun: bytes, receive: Receive, send: Send, *, is_whole: bool) -> None:
-        """Answer one request. `begun` is its body as far as it has come; unless that is the whole, the rest is received
-        when, and if, the view reads it."""
+        """Answer one request. `begun` is its body as far as it has come; unless that is the whole, it is longer than
+        any view wants: RequestDataTooBig for one that reads on."""
         kind = self._short_way.kind_of(scope) if is_whole and not begun else None
         if kind is not None:
             short = await self._short_way.answer(scope, kind)
@@ -80,7 +81,7 @@ class ThreadedHandler(BaseHandler):
                 await send({"type": "http.response.start", "status": 200, "headers": short[0]})
                 await send({"type": "http.response.body", "body": short[1]})
                 return
-        body = BytesIO(begun) if is_whole else BufferedReader(_LateBody(begun, receive, asyncio.get_running_loop()))
+        body = BytesIO(begun) if is_whole else BufferedReader(_Beginning(begun))
         answer = await self._in_thread(self._answer, scope, body)
         if kind is not None:
             self._short_way.learn(kind, answer.status, answer.headers)
@@ -176,27 +177,23 @@ async def _disconnect(receive: Receive) -> None:
         pass
 
 
-class _LateBody(RawIOBase):
-    """A body that is still coming, as a file for a thread."""
+class _Beginning(RawIOBase):
+    """What has come of a body that is longer than any view wants, as a file. Whoever reads on is told so: the rest may
+    come by a byte an hour, and a thread must not wait for it."""
 
-    def __init__(self, begun: bytes, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, begun: bytes) -> None:
         super().__init__()
-        self._left, self._receive, self._loop = begun, receive, loop
-        self._has_more = True
+        self._left = begun
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._left and self._has_more:
-            message = asyncio.run_coroutine_threadsafe(self._receive_one(), self._loop).result()
-            self._left, self._has_more = message.get("body", b""), bool(message.get("more_body"))
+        if not self._left:
+            raise RequestDataTooBig("the body is longer than what is read of one")
         part, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
-
-    async def _receive_one(self) -> Message:
-        return await self._receive()
 
 
 def _next_part(parts: Iterator[bytes]) -> bytes:

@@ -165,6 +165,8 @@ def logging_settings(*, form: str, level: str) -> dict[str, Any]:
         "loggers": {
             # Whoever names a host that is not ours is told so. In the log each would be a page, as long as he likes.
             "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
+            # As for whoever sends too much. That he was refused is a line of django.request.
+            "django.security.RequestDataTooBig": {"handlers": ["nowhere"], "propagate": False},
             # At DEBUG it quotes handshakes with all their headers.
             "uvicorn.error": {
                 "level": "INFO" if level == "DEBUG" else level,

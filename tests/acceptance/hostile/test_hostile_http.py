@@ -469,6 +469,37 @@ def test_a_crowd_of_slow_clients_keeps_nobody_waiting(own_site: Site) -> None:
             link.close()
 
 
+@pytest.mark.parametrize(
+    ("line", "size", "content_type", "begun"),
+    [
+        ("POST /api/symbols", 100_000, "application/json", b'{"symbol"'),
+        ("POST /canvas/save", 3_000_000, "application/json", b'{"symbol"'),
+        (
+            "POST /admin/login/",
+            3_000_000,
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\n',
+        ),
+    ],
+    ids=["api", "canvas", "admin"],
+)
+def test_a_body_that_is_too_long_and_does_not_come_keeps_nobody_waiting(
+    own_site: Site, line: str, size: int, content_type: str, begun: bytes
+) -> None:
+    port = own_site.server.port
+    headers = (f"Content-Type: {content_type}", f"Content-Length: {size}", f"Cookie: csrftoken={'aB3' * 10}Zz")
+    # More of them than there are threads.
+    links = [socket.create_connection(("127.0.0.1", port), timeout=15) for _ in range(8)]
+    try:
+        for link in links:
+            link.sendall(request(line, port, b"", *headers) + begun)
+        assert httpx.get(own_site.url + "/api/symbols", timeout=5).status_code == 200
+        assert {read_answer(link).status for link in links} <= {400, 413}
+    finally:
+        for link in links:
+            link.close()
+
+
 def test_nothing_of_the_machine_is_in_any_refusal(own_site: Site) -> None:
     here = str(Path(__file__).resolve().parents[3]).encode()
     for line in ("GET /api/nothing", "GET /canvas/load", "GET /history", "PUT /1.1/charts", "GET /nothing"):

@@ -57,9 +57,12 @@ _REPEATABLE: Final = frozenset(
         "market.desk.middleware.AdminWithoutDatabase",
     }
 )
-# Who asks, and what he has already, make a request unlike all others.
+# Who asks, what he has already, and a body without a length make a request unlike all others.
 _PERSONAL: Final = frozenset(
-    {b"cookie", b"authorization", b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since"}
+    {
+        *(b"cookie", b"authorization", b"transfer-encoding"),
+        *(b"if-none-match", b"if-match", b"if-modified-since", b"if-unmodified-since"),
+    }
 )
 # The one cookie that says nothing: a page of ours sends it since it asked for /api/session, and no middleware does
 # anything about it in a read.
@@ -174,11 +177,11 @@ class ShortWay:
         except StopIteration:
             # It needs nothing, so the long way is as short.
             return None
+        client = scope.get("client")
+        asker = visitor(client[0] if client else None)
+        if limiter(READS).look(asker):
+            return None
         try:
-            # Whatever fails behind this, and goes the long way, counts twice; it is not what happens to a client often.
-            client = scope.get("client")
-            if limiter(READS).ask(visitor(client[0] if client else None)):
-                return None
             while not (isinstance(need, Query) and need.rows > _MOST_ROWS):
                 try:
                     got = await self._get(need)
@@ -188,7 +191,8 @@ class ShortWay:
                     need = reading.send(got)
         except StopIteration as end:
             found: _Found = end.value
-            return found
+            # Only now: the turn of what goes the long way is taken there.
+            return None if limiter(READS).ask(asker) else found
         reading.close()
         return None
 

@@ -30,18 +30,30 @@ class Limiter:
         """0 if it is his turn, which is taken; else the seconds after which it will be."""
         if not self._turn:
             return 0.0
-        now = self._now()
         with self._lock:
-            after = max(self._whole_again.get(asker, now), now) + self._turn
-            wait = after - now - _MINUTE
-            # The sum of many turns is not quite a minute.
-            if wait > self._turn / 1_000:
+            after, wait = self._next(asker)
+            if wait:
                 return wait
             self._whole_again[asker] = after
             self._whole_again.move_to_end(asker)
             if len(self._whole_again) > _MOST_REMEMBERED:
                 self._whole_again.popitem(last=False)
         return 0.0
+
+    def look(self, asker: str) -> float:
+        """What `ask` would say, which takes no turn."""
+        if not self._turn:
+            return 0.0
+        with self._lock:
+            return self._next(asker)[1]
+
+    def _next(self, asker: str) -> tuple[float, float]:
+        """The moment at which all turns would have come back if one were taken now, and what `ask` answers."""
+        now = self._now()
+        after = max(self._whole_again.get(asker, now), now) + self._turn
+        wait = after - now - _MINUTE
+        # The sum of many turns is not quite a minute.
+        return after, wait if wait > self._turn / 1_000 else 0.0
 
     def __len__(self) -> int:
         """How many askers are remembered."""

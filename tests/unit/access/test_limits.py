@@ -46,6 +46,14 @@ def test_a_refusal_costs_no_turn(clock: Clock) -> None:
     assert waits[2:] == [waits[2]] * 48
 
 
+def test_a_look_says_what_asking_would_and_costs_no_turn(clock: Clock) -> None:
+    limiter = Limiter(2, now=clock)
+    assert [limiter.look("a") for _ in range(5)] == [0.0] * 5
+    assert [limiter.ask("a") for _ in range(2)] == [0.0] * 2
+    assert limiter.look("a") == limiter.ask("a") > 0
+    assert Limiter(0).look("a") == 0.0
+
+
 def test_an_idle_minute_gives_all_turns_back_and_no_more(clock: Clock) -> None:
     limiter = Limiter(5, now=clock)
     for _ in range(5):

@@ -35,7 +35,7 @@ from feeds.exchange import Exchange, open_exchange
 from feeds.plan import DailyFile, MonthlyFile, RestDay, Step, gaps, plan
 from feeds.processes import WorkerPool
 from feeds.storing import FileJob, FrameJob, Stored
-from market.domain.ledger import expected_minutes
+from market.domain.ledger import SETTLING_MS, expected_minutes
 from market.domain.source import Source
 from market.domain.window import TimeWindow, day_of
 from market.services.claims import month_claim, month_release
@@ -162,8 +162,8 @@ class Backfill:
         await self._destination.finish(unit, exhausted)
 
     async def _take(self, unit: Unit, steps: Sequence[Step], missing: Sequence[dt.date]) -> set[dt.date]:
-        """Take the steps at once; the days that REST has answered for. Steps that fail are raised together when all are
-        done."""
+        """Take the steps at once; the days that REST has answered for with its last word. Steps that fail are raised
+        together when all are done."""
         results = await asyncio.gather(*(self._take_one(unit, step, missing) for step in steps), return_exceptions=True)
         failures = [result for result in results if isinstance(result, Exception)]
         for result in results:
@@ -176,7 +176,7 @@ class Backfill:
         }
 
     async def _take_one(self, unit: Unit, step: Step, missing: Sequence[dt.date]) -> bool:
-        """Whether the source gave an answer that could be stored."""
+        """Whether the source has said all that it will ever say of the step."""
         name = unit.symbol.name
         try:
             match step:
@@ -222,7 +222,8 @@ class Backfill:
             return False
         job = FrameJob(unit.symbol.id, frame, Source.REST)
         self.totals.add(await self._destination.take_frame(unit, job))
-        return True
+        # Asked a moment after midnight, it holds the last minutes back: they are late, not missing.
+        return self._exchange.rest.known_ms >= TimeWindow.of_day(day).end + SETTLING_MS
 
     async def _no_answer(self, unit: Unit, days: Sequence[dt.date], error: ExchangeError) -> None:
         """Write down why a source brought nothing; raise if that says nothing about what it has."""

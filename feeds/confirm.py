@@ -44,8 +44,8 @@ class Confirmed:
 
 
 async def history_confirm(*, reissues: bool = True) -> Confirmed | None:
-    """Load the daily files of days that rest on the stream or REST and, with `reissues`, the newer issue of any recent
-    file that has one.
+    """Load the daily files of days that rest on the stream or REST or were given up as incomplete and, with `reissues`,
+    the newer issue of any recent file that has one.
 
     None when another worker is at it: after a long load a run may outlast the schedule's hour, and runs that pile up
     would take every thread of the worker.

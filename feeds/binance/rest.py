@@ -64,8 +64,13 @@ class RestClient:
         self._pacer = pacer
         self._sleep = sleep
         self._now_ms = now_ms
-        self._known_ms = 0  # the exchange's time, at least
+        self._known_ms = 0
         self._retrying = partial(retrying, sleep=sleep, attempts=attempts)
+
+    @property
+    def known_ms(self) -> int:
+        """The exchange's time (ms UTC), at least, by which `klines` has judged what is closed; 0 before the first."""
+        return self._known_ms
 
     async def klines(self, symbol: str, window: TimeWindow) -> CandleFrame:
         """Every closed minute of the window that the exchange has, ordered; fewer than the window holds where it has

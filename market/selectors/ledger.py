@@ -106,11 +106,11 @@ def recent_files(*, since: dt.datetime) -> list[RecordedFile]:
 
 
 def days_to_confirm(*, first: dt.date, before: dt.date) -> list[tuple[Symbol, dt.date]]:
-    """Days of tracked symbols, from `first` until before `before`, with minutes that rest on the stream or on REST and
-    whose daily file has not been loaded."""
+    """Days of tracked symbols, from `first` until before `before`, whose daily file has not been loaded, with minutes
+    that rest on the stream or on REST, or given up as incomplete: that may have been before the file was published."""
     days = (
         LedgerDay.objects.filter(day__gte=first, day__lt=before, symbol__is_tracked=True)
-        .filter(Q(live_rows__gt=0) | Q(rest_rows__gt=0), daily_rows=0)
+        .filter(Q(live_rows__gt=0) | Q(rest_rows__gt=0) | Q(is_settled=True, expected__gt=STORED_ROWS), daily_rows=0)
         .select_related("symbol")
         .order_by("-day", "symbol__name")
     )

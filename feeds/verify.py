@@ -53,7 +53,9 @@ async def verify(
             for month in window.months()
         ]
         on_units(units)
-        findings = await database_sync_to_async(_inner_findings)(units, repair=repair)
+        findings = []
+        for unit in units:
+            findings += await database_sync_to_async(_inner_findings)(unit, repair=repair)
         comparison = _Comparison(workers, repair=repair)
         run = Backfill(exchange, comparison, monthly_files=not daily_files, on_progress=on_progress)
         totals = await run.run(units, at_once=units_at_once(exchange))
@@ -64,14 +66,12 @@ async def verify(
     return [*findings, *comparison.findings, *unanswered]
 
 
-def _inner_findings(units: Sequence[Unit], *, repair: bool) -> list[Finding]:
-    findings = []
-    for unit in units:
-        found = month_findings(symbol=unit.symbol, month=unit.month)
-        if found and repair:
-            month_rebuild(symbol=unit.symbol, month=unit.month)
-        findings += found
-    return findings
+def _inner_findings(unit: Unit, *, repair: bool) -> list[Finding]:
+    """Of one month and no more: until it returns, no other task of this process has its turn at the database."""
+    found = month_findings(symbol=unit.symbol, month=unit.month)
+    if found and repair:
+        month_rebuild(symbol=unit.symbol, month=unit.month)
+    return found
 
 
 @dataclass(slots=True)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
 from pytest_django import Settings
 
-from feeds import jobs, tasks
+from feeds import jobs, tasks, verify
 from feeds.fakebinance.server import FakeExchange
+from market.domain.window import Month
 from market.models import Job, LedgerDay, Symbol
-from market.services.jobs import job_take, job_wish, job_withdraw
+from market.selectors.audit import Finding
+from market.services.jobs import job_report, job_take, job_wish, job_withdraw
 from tests.support.database import query
 from tests.support.eventually import eventually
 from tests.support.loading import Loader
@@ -142,3 +146,27 @@ def test_reports_that_the_database_does_not_take_do_not_end_the_work(
     with caplog.at_level(logging.WARNING):
         assert run(Job.Kind.LOAD).state == "done"
     assert "its progress could not be written down: gone" in caplog.text
+
+def test_a_long_verification_keeps_its_lease(
+    loader: Loader, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All questions to the database wait in one line. Were a symbol's years looked through in one of them, no report
+    would come in between, and the job would be taken up again and again."""
+    settings.DATA_START = dt.date(2024, 2, 1)
+    said: list[str] = []
+
+    def look(*, month: Month, **_: object) -> list[Finding]:
+        said.append(str(month))
+        time.sleep(0.2)
+        return []
+
+    def report(**progress: Any) -> bool:
+        said.append("report")
+        return job_report(**progress)
+
+    monkeypatch.setattr(jobs, "_REPORT_EVERY_S", 0.02)
+    monkeypatch.setattr(jobs, "job_report", report)
+    monkeypatch.setattr(verify, "month_findings", look)
+    run(Job.Kind.VERIFY)
+    looked = said[said.index("2024-02") : said.index("2024-04") + 1]
+    assert looked.count("report") >= 2, said[:8]

@@ -76,6 +76,20 @@ class Totals:
 PASSING: Final = (OperationalError, InterfaceError, BrokenProcessPool)
 
 
+@asynccontextmanager
+async def tasks_together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A TaskGroup that raises what passes by itself as it is: whoever decides whether to try again looks at the error,
+    not into groups of them."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except ExceptionGroup as failures:
+        passing, others = failures.split(PASSING)
+        if passing is None or others is not None:
+            raise
+        raise passing.exceptions[0] from None
+
+
 class _StepFailed(Exception):
     """A step got no answer that could be judged; the unit is left for a later run."""
 
@@ -112,7 +126,7 @@ class Backfill:
             for unit in queue:
                 await self._attempt(unit)
 
-        async with asyncio.TaskGroup() as group:
+        async with tasks_together() as group:
             for _ in range(at_once):
                 group.create_task(worker())
         return self.totals

@@ -16,7 +16,7 @@ from typing import Final
 
 from channels.db import database_sync_to_async
 
-from feeds.backfill import PASSING, open_run, units_at_once
+from feeds.backfill import PASSING, open_run, tasks_together, units_at_once
 from feeds.binance.endpoints import daily_path, file_name
 from feeds.binance.errors import ExchangeError, NotFound
 from feeds.storing import FileJob, store_file
@@ -89,7 +89,7 @@ async def _confirm(*, reissues: bool) -> Confirmed:
                     if await load(file.symbol_id, file.path, window, source):
                         done.reissued += 1
 
-        async with asyncio.TaskGroup() as group:
+        async with tasks_together() as group:
             for symbol, day in days:
                 group.create_task(confirm(symbol.id, symbol.name, day))
             for file in files:

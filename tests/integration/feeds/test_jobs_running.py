@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connections
 from pytest_django import Settings
 
-from feeds import jobs, tasks, verify
+from feeds import backfill, jobs, tasks, verify
 from feeds.fakebinance.server import FakeExchange
 from market.domain.window import Month
 from market.models import Job, LedgerDay, Symbol
@@ -147,6 +147,7 @@ def test_reports_that_the_database_does_not_take_do_not_end_the_work(
         assert run(Job.Kind.LOAD).state == "done"
     assert "its progress could not be written down: gone" in caplog.text
 
+
 def test_a_long_verification_keeps_its_lease(
     loader: Loader, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,3 +171,16 @@ def test_a_long_verification_keeps_its_lease(
     run(Job.Kind.VERIFY)
     looked = said[said.index("2024-02") : said.index("2024-04") + 1]
     assert looked.count("report") >= 2, said[:8]
+
+
+def test_a_job_whose_database_stays_away_is_taken_up_again(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: object) -> bool:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(backfill, "month_claim", away)
+    monkeypatch.setattr(backfill, "DATABASE_ATTEMPTS", 1)
+    job = wish(Job.Kind.LOAD)
+    with pytest.raises(OperationalError):
+        tasks.run_job()
+    job.refresh_from_db()
+    assert job.state == "running"

@@ -46,7 +46,9 @@ class LoadView(PlainView):
     @schema.loaded
     def get(self, request: Request) -> Response:
         canvas, content = document_content(key=key_of_query(request))
-        headers = {"ETag": tag_of(canvas.version), "Cache-Control": "private, no-cache"}
+        # The tag does not say whose canvas it is: a browser's copy would be confirmed for the next one who asks there,
+        # if his has the same version. Who holds a version says so by himself.
+        headers = {"ETag": tag_of(canvas.version), "Cache-Control": "private, no-store"}
         if is_known(canvas.version, request.META.get("HTTP_IF_NONE_MATCH")):
             return Response(status=304, headers=headers)
         return Response(content, headers=headers)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -76,6 +77,21 @@ def test_who_has_logged_in_comes_back_to_the_chart_and_draws(guest: Visitor, sta
     guest.page.fill("#data-symbol", "DOGEUSDT")
     guest.press("Track")
     guest.sees(lambda: "DOGEUSDT" in stack.get("/api/symbols"))
+
+
+def test_a_browser_has_of_each_owner_what_is_his(browser: Browser, stack: ChartStack) -> None:
+    for who in ("alice", "bob"):
+        body = {"symbol": "BTCUSDT", "name": "mine", "data": who}
+        httpx.post(f"{stack.url}/canvas/save", json=body, headers={"X-User-Id": who}).raise_for_status()
+    script = """async (who) => {
+        const answer = await fetch("/canvas/load?symbol=BTCUSDT&name=mine", { headers: { "X-User-Id": who } });
+        return [answer.headers.get("ETag"), await answer.json()];
+    }"""
+    page = browser.new_page()
+    page.goto(f"{stack.url}/config")
+    # Both are of the same version.
+    assert [page.evaluate(script, who) for who in ("alice", "bob")] == [['"1"', "alice"], ['"1"', "bob"]]
+    page.close()
 
 
 def test_where_reading_needs_a_login_the_page_says_so(browser: Browser, stack: ChartStack) -> None:

@@ -29,6 +29,8 @@ def test_each_save_is_a_version_and_the_version_is_the_tag(page: Page) -> None:
     replies = [page.save("mine", str(number)) for number in range(3)]
     assert [reply.json()["version"] for reply in replies] == [1, 2, 3]
     assert [reply.headers["etag"] for reply in replies] == ['"1"', '"2"', '"3"']
+    # The tag does not say whose it is, so no browser may keep it for the next one who asks there.
+    assert page.load("mine").headers["cache-control"] == "private, no-store"
     assert (page.load("mine").headers["etag"], page.load("mine").text) == ('"3"', "2")
 
 

@@ -85,14 +85,15 @@ class LocalPacer:
         state = self._state(egress)
         now = self._now_ms()
         exchange_now = now + state.offset_ms
-        if state.stopped_until_ms > exchange_now:
-            return (state.stopped_until_ms - exchange_now) / SECOND_MS
+        if stopped_s := self.stopped_s(egress):
+            return stopped_s
         minute = exchange_now // MINUTE_MS
         if minute != state.minute:
             state.minute, state.used = minute, 0
         if state.used + weight > self._limits.weight:
             return ((minute + 1) * MINUTE_MS - exchange_now) / SECOND_MS
-        due = max(state.ahead_ms, float(now))
+        # Further ahead than one grant allows, the schedule was written before the clock was put back.
+        due = max(min(state.ahead_ms, now + self._limits.burst_ms + self._limits.spacing_ms), float(now))
         if due - now > self._limits.burst_ms:
             return (due - now - self._limits.burst_ms) / SECOND_MS
         state.ahead_ms = due + self._limits.spacing_ms
@@ -116,6 +117,11 @@ class LocalPacer:
     async def stop(self, egress: str, until_ms: int) -> None:
         state = self._state(egress)
         state.stopped_until_ms = max(state.stopped_until_ms, until_ms)
+
+    def stopped_s(self, egress: str) -> float:
+        """For how many more seconds nobody may send; 0 without a stop."""
+        state = self._state(egress)
+        return max(0.0, (state.stopped_until_ms - state.offset_ms - self._now_ms()) / SECOND_MS)
 
     def _state(self, egress: str) -> _State:
         return self._states.setdefault(egress, _State())

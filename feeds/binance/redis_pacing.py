@@ -54,16 +54,25 @@ redis.call('HSET', KEYS[1], 'ahead', string.format('%.3f', ahead), 'minute', str
 redis.call('PEXPIRE', KEYS[1], string.format('%d', math.max(180000, stopped - (now + offset) + 60000)))
 """
 
-# ARGV: now, weight, weight limit, spacing_ms, burst_ms. Returns the wait in ms, 0 for granted.
+# ARGV: now, weight, weight limit, spacing_ms, burst_ms, how much longer (ms) a stop lasts that the caller knows of.
+# Returns the wait in ms, 0 for granted. The caller's stop is everybody's: Redis may have been away when it came, or
+# emptied since.
 _RESERVE: Final = (
     _READ
     + """
 local exchange_now = now + offset
+local known = tonumber(ARGV[6])
+if known > 0 and exchange_now + known > stopped then
+  stopped = exchange_now + known
+"""
+    + _WRITE
+    + """
+end
 if stopped > exchange_now then return math.ceil(stopped - exchange_now) end
 local this_minute = math.floor(exchange_now / 60000)
 if this_minute ~= minute then minute = this_minute; used = 0 end
 if used + tonumber(ARGV[2]) > tonumber(ARGV[3]) then return math.ceil((minute + 1) * 60000 - exchange_now) end
-local due = math.max(ahead, now)
+local due = math.max(math.min(ahead, now + ARGV[5] + ARGV[4]), now)
 local wait = due - now - tonumber(ARGV[5])
 if wait > 0 then return math.ceil(wait) end
 ahead = due + tonumber(ARGV[4])
@@ -118,10 +127,9 @@ class RedisPacer:
         self._ask_again_at = 0.0
 
     async def reserve(self, egress: str, weight: int) -> float:
-        limits = self._limits
-        wait_ms = await self._run(
-            self._reserve, egress, str(weight), str(limits.weight), str(limits.spacing_ms), str(limits.burst_ms)
-        )
+        limits, stopped_s = self._limits, self._alone.stopped_s(egress)
+        numbers = weight, limits.weight, limits.spacing_ms, limits.burst_ms, round(stopped_s * SECOND_MS)
+        wait_ms = await self._run(self._reserve, egress, *map(str, numbers))
         if wait_ms is None:
             return await self._alone.reserve(egress, weight)
         return wait_ms / SECOND_MS

@@ -192,3 +192,34 @@ async def test_redis_s_return_is_noticed(
         await pacer.stop("direct", NOON + 60_000)
         assert await RedisPacer(redis, prefix=prefix, now_ms=Clock()).reserve("direct", 1) == 60.0
     assert caplog.records[-1].getMessage() == "Redis is back after 5 s"
+
+
+async def test_a_stop_outlives_a_redis_that_has_lost_everything(redis: Redis, prefix: str) -> None:
+    """A server that is started again is empty; asking during a ban makes it longer."""
+    clock = Clock()
+    first, second = (RedisPacer(redis, prefix=prefix, now_ms=clock) for _ in range(2))
+    await first.stop("direct", NOON + 600_000)
+    await redis.delete(f"{prefix}direct")
+    clock.now_ms += 1_000
+    assert await first.reserve("direct", 1) == 599.0
+    assert await second.reserve("direct", 1) == 599.0, "the first has told it again"
+
+
+async def test_a_stop_that_came_while_redis_was_away_holds_when_it_is_back(
+    redis: Redis, prefix: str, away: Redis
+) -> None:
+    now, clock = [0.0], Clock()
+    pacer = RedisPacer(redis, prefix=prefix, now_ms=clock, monotonic=lambda: now[0])
+    there, pacer._report = pacer._report, RedisPacer(away)._report
+    await pacer.stop("direct", NOON + 600_000)
+    pacer._report = there
+    now[0] += LEFT_ALONE_S
+    assert await pacer.reserve("direct", 1) == 600.0
+
+
+async def test_a_clock_that_is_put_back_stops_nobody(redis: Redis, prefix: str) -> None:
+    clock = Clock()
+    pacer = RedisPacer(redis, prefix=prefix, now_ms=clock)
+    await grants(pacer, clock, until_ms=NOON + 1_000)
+    clock.now_ms -= 3_600_000
+    assert await pacer.reserve("direct", 1) < 1.0

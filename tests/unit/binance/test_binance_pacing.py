@@ -129,3 +129,12 @@ async def test_any_limits_hold_for_any_minute(requests: int, burst: int, shift: 
     clock = Clock(NOON + shift)
     granted = await drain(LocalPacer(limits, now_ms=clock), clock, weight=1, until_ms=clock.now_ms + 2 * MINUTE_MS)
     assert max(sum(start <= at < start + MINUTE_MS for at in granted) for start in granted) <= requests
+
+
+async def test_a_clock_that_is_put_back_stops_nobody() -> None:
+    """The schedule is never further ahead than a burst; what lies beyond was written by another clock."""
+    clock = Clock()
+    pacer = LocalPacer(now_ms=clock)
+    await drain(pacer, clock, weight=1, until_ms=NOON + 1_000)
+    clock.now_ms -= 3_600_000
+    assert await pacer.reserve("direct", 1) < 1.0

@@ -36,11 +36,21 @@ def days_reopen(*, symbol: Symbol, days: Iterable[dt.date] | None = None) -> int
 
 
 def days_expect_anew(*, symbol: Symbol) -> None:
-    """Follow a changed listing or delisting moment: how many minutes each stored day should have."""
+    """Follow a changed listing or delisting moment: how many minutes each stored day should have.
+
+    A day that should have more than before is open to questions again: nobody was asked for those minutes.
+    """
     life = symbol.life
-    known = LedgerDay.objects.filter(symbol=symbol).values_list("day", "expected")
-    changed = [day for day, expected in known if expected != expected_minutes(day, life)]
-    _update(symbol, changed, lambda entry: replace(entry, expected=expected_minutes(entry.day, life)))
+
+    def anew(entry: DayEntry) -> DayEntry:
+        expected = expected_minutes(entry.day, life)
+        return replace(entry, expected=expected, is_settled=entry.is_settled and expected <= entry.expected)
+
+    with transaction.atomic():
+        # Before the days are read: who is writing one now still goes by the old moment.
+        candles.lock_symbols([symbol.id])
+        known = LedgerDay.objects.filter(symbol=symbol).values_list("day", "expected")
+        _update(symbol, [day for day, expected in known if expected != expected_minutes(day, life)], anew)
 
 
 def _update(symbol: Symbol, days: Iterable[dt.date], change: Callable[[DayEntry], DayEntry]) -> None:

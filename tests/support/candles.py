@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
+from typing import Final
 
 import numpy as np
 
 from market.domain.batch import CandleBatch
 from market.domain.frame import CandleFrame, FloatArray, IntArray
+from market.domain.listing import ListedSymbol
 from market.domain.source import LoadedFile, Source
 from market.domain.window import MINUTE_MS
 from market.models import Symbol
@@ -19,6 +22,20 @@ def ms(text: str) -> int:
     moment = dt.datetime.fromisoformat(text)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return round(aware.timestamp() * 1_000)
+
+
+# How the exchange lists a symbol that trades.
+LISTED: Final = ListedSymbol(
+    name="BTCUSDT",
+    status="TRADING",
+    contract_type="PERPETUAL",
+    base_asset="BTC",
+    quote_asset="USDT",
+    tick_size=Decimal("0.1"),
+    step_size=Decimal("0.001"),
+    onboard_ms=ms("2020-01-01"),
+    delivery_ms=None,
+)
 
 
 def make_symbol(name: str = "BTCUSDT", *, tracked: bool = False, **values: object) -> Symbol:

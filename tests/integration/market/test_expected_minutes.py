@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
-from market.domain.listing import ListedSymbol
 from market.domain.source import Source
 from market.models import LedgerDay
+from market.services.ledger import days_settle
 from market.services.symbols import symbols_sync
-from tests.support.candles import load, make_symbol, ms, random_frame
+from tests.support.candles import LISTED, load, make_symbol, ms, random_frame
 
 pytestmark = pytest.mark.django_db
-
-LISTED = ListedSymbol(
-    name="BTCUSDT",
-    status="TRADING",
-    contract_type="PERPETUAL",
-    base_asset="BTC",
-    quote_asset="USDT",
-    tick_size=Decimal("0.1"),
-    step_size=Decimal("0.001"),
-    onboard_ms=ms("2020-01-01"),
-    delivery_ms=None,
-)
 
 
 def states() -> dict[str, tuple[int, str]]:
@@ -47,3 +35,16 @@ def test_a_day_before_the_listing_expects_nothing() -> None:
     assert states() == {"2024-03-05": (1_440, "partial")}
     symbols_sync(listed=[replace(LISTED, onboard_ms=ms("2024-03-05T10:00"))])
     assert states() == {"2024-03-05": (840, "rest")}
+
+
+def test_a_day_that_was_given_up_is_open_again_when_more_of_it_was_lived() -> None:
+    """That no source has more was said of the minutes that were asked for."""
+    symbol = make_symbol("BTCUSDT")
+    symbols_sync(listed=[replace(LISTED, onboard_ms=ms("2024-03-05T10:00"))])
+    symbol.refresh_from_db()
+    days_settle(symbol=symbol, days=[dt.date(2024, 3, 4), dt.date(2024, 3, 5)], line="none has more")
+    symbols_sync(listed=[replace(LISTED, onboard_ms=ms("2024-03-05T08:00"))])
+    assert dict(LedgerDay.objects.values_list("day", "is_settled")) == {
+        dt.date(2024, 3, 4): True,
+        dt.date(2024, 3, 5): False,
+    }

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -14,10 +15,13 @@ from market.domain.batch import CandleBatch
 from market.domain.frame import CandleFrame
 from market.domain.interval import Interval
 from market.domain.source import Source
+from market.domain.window import to_datetime
+from market.models import LedgerDay
 from market.services.candles import candles_ingest
+from market.services.symbols import symbols_sync
 from market.store import candles as store
 from market.store import ledger
-from tests.support.candles import load, make_symbol, ms, random_frame
+from tests.support.candles import LISTED, load, make_symbol, ms, random_frame
 from tests.support.database import query
 from tests.support.eventually import eventually
 from tests.support.expected_store import INTERVALS, ExpectedStore
@@ -182,3 +186,19 @@ def test_the_lock_of_one_symbol_does_not_stop_writers_of_another() -> None:
 def test_all_rollup_tables_are_written() -> None:
     load(make_symbol(), random_frame(1, START, 5))
     assert all(stored_bars(interval.value) for interval in Interval)
+
+
+def test_a_day_that_is_written_while_a_delisting_is_noticed_expects_no_minute_after_it() -> None:
+    symbol = make_symbol(onboard_at=to_datetime(ms("2020-01-01")))
+
+    def notice() -> None:
+        symbols_sync(listed=[replace(LISTED, status="SETTLING", delivery_ms=ms("2024-03-05T09:00"))])
+
+    with own_connections(1) as pool:
+        with transaction.atomic():
+            load(symbol, random_frame(1, ms("2024-03-05"), 540), Source.DAILY)
+            noticed = pool.submit(notice)
+            eventually(lambda: query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)])
+        noticed.result()
+    entry = LedgerDay.objects.get()
+    assert (entry.expected, entry.state) == (540, "archive")

@@ -25,7 +25,7 @@ async def listing_load() -> int:
         listing = await exchange.rest.exchange_info()
     for reason in listing.skipped:
         logger.info("not taken from the exchange's list: %s", reason)
-    return await database_sync_to_async(symbols_sync)(listed=listing.symbols)
+    return await database_sync_to_async(symbols_sync)(listed=listing.symbols, unread=listing.unread)
 
 
 async def listing_start() -> int:

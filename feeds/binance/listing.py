@@ -18,10 +18,12 @@ PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
 
 
 class Listing(NamedTuple):
-    """`symbols` in the exchange's order; `skipped` says for each entry left out which one and why."""
+    """`symbols` in the exchange's order; `skipped` says for each entry left out which one and why; `unread`: the names
+    of those, which are listed all the same."""
 
     symbols: list[ListedSymbol]
     skipped: list[str]
+    unread: set[str]
 
 
 class _UnusableError(Exception):
@@ -36,13 +38,16 @@ def listed_symbols(reply: dict[str, Any]) -> Listing:
     """
     symbols: list[ListedSymbol] = []
     skipped: list[str] = []
+    unread: set[str] = set()
     for position, entry in enumerate(reply["symbols"]):
         try:
             symbols.append(_symbol(entry))
         except _UnusableError as reason:
             name = entry.get("symbol") if isinstance(entry, dict) else None
             skipped.append(f"{name or f'entry {position}'}: {reason}")
-    return Listing(symbols, skipped)
+            if isinstance(name, str):
+                unread.add(name)
+    return Listing(symbols, skipped, unread)
 
 
 def _symbol(entry: object) -> ListedSymbol:

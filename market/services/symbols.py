@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from django.conf import settings
@@ -57,8 +57,9 @@ class ListNotLoaded(Exception):
         super().__init__("the exchange's list of symbols has not been loaded yet; try again in a moment")
 
 
-def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
-    """Bring the rows up to what the exchange lists now; how many are new or have changed.
+def symbols_sync(*, listed: Sequence[ListedSymbol], unread: Collection[str] = ()) -> int:
+    """Bring the rows up to what the exchange lists now; how many are new or have changed. `unread` are names that it
+    lists with entries that cannot be read: their rows stay as they are.
 
     A symbol that the list no longer has keeps its row, for its candles are still there, and ends now: nothing more is
     to come of it. (Should it be listed again, the list says so.)
@@ -86,7 +87,7 @@ def symbols_sync(*, listed: Sequence[ListedSymbol]) -> int:
             changed.append(symbol)
             if symbol.life != life:
                 moved.append(symbol)
-    names = {entry.name for entry in listed}
+    names = {entry.name for entry in listed}.union(unread)
     now = timezone.now()
     for symbol in stored.values() if names else ():
         if symbol.status and symbol.name not in names and (symbol.delivery_at is None or symbol.delivery_at > now):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 from collections.abc import Callable
 
+import httpx
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import CommandError, call_command
@@ -72,6 +74,19 @@ def test_a_name_in_the_settings_that_is_not_listed_tracks_nothing_and_is_said(
     async_to_sync(listing_start)()
     assert not Symbol.objects.filter(is_tracked=True).exists()
     assert "BTCUSDTT is not listed by the exchange" in caplog.text
+
+
+def test_a_symbol_whose_entry_cannot_be_read_goes_on_trading(load_from: Callable[[FakeExchange], Loader]) -> None:
+    with FakeExchange.running(symbols=(BTC, "ETHUSDT")) as exchange:
+        load_from(exchange)
+        async_to_sync(listing_start)()
+        listed = httpx.get(f"{exchange.url}/fapi/v1/exchangeInfo").json()
+        for entry in listed["symbols"]:
+            entry["filters"] = entry["filters"] if entry["symbol"] == BTC else []
+        body = {"status": 200, "body": json.dumps(listed)}
+        exchange.faults.add("status", match={"kind": "rest.exchangeInfo"}, params=body)
+        async_to_sync(listing_start)()
+    assert list(Symbol.objects.filter(delivery_at=None).values_list("name", flat=True)) == [BTC, "ETHUSDT"]
 
 
 def test_where_only_the_archive_may_be_asked_any_name_is_tracked(fresh: Settings, delayed: list[str]) -> None:

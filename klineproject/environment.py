@@ -10,7 +10,7 @@ import datetime as dt
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -52,10 +52,20 @@ def _names(value: object) -> object:
     return [name.strip().strip("'\"") for name in value.strip().strip("[]").split(",") if name.strip()]
 
 
+def _parts(address: str) -> SplitResult | None:
+    """Of an address that can be taken apart, its port included; else None."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
 def _url(*schemes: str, optional: bool = False) -> AfterValidator:
     def check(value: str) -> str:
-        parts = urlsplit(value)
-        if not (optional and value == "") and not (parts.scheme in schemes and parts.hostname):
+        parts = _parts(value)
+        if not (optional and value == "") and not (parts and parts.scheme in schemes and parts.hostname):
             raise ValueError(f"an address such as {schemes[0]}://host is expected{' (or nothing)' if optional else ''}")
         return value.rstrip("/")
 
@@ -71,8 +81,11 @@ def _database_url(value: SecretStr) -> SecretStr:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("redis://:password@host:6379/0 is expected")
+    parts = _parts(value.get_secret_value())
+    # Where a slash ends the password too early, what stands before it is taken for the port, and shown by whoever uses
+    # the address.
+    if parts is None or parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("redis://:password@host:6379/0 is expected, a slash of the password written as %2F")
     return value
 
 

@@ -26,6 +26,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORT", "70000", "PORT='70000'"),
         ("DATA_START", "first of May", "DATA_START='first of May'"),
         ("BINANCE_REST_URL", "fapi.binance.com", "an address such as https://host is expected (or nothing)"),
+        ("BINANCE_REST_URL", "https://fapi.binance.com:https", "BINANCE_REST_URL='https://fapi.binance.com:https': an"),
+        ("BINANCE_WS_URL", "wss://[::1", "BINANCE_WS_URL='wss://[::1': an address such as wss://host is expected"),
         ("BINANCE_ARCHIVE_URL", "", "BINANCE_ARCHIVE_URL=''"),
         ("PROXY_PROTOCOL", "gopher", "PROXY_PROTOCOL='gopher'"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL='LOUD'"),
@@ -40,9 +42,16 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     assert complaint in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
-def test_a_bad_secret_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "mysql:/hunter2")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql:/hunter2"),
+        ("REDIS_URL", "mysql:/hunter2"),
+        ("REDIS_URL", "redis://:hunter2/rest@cache:6379/0"),
+    ],
+)
+def test_a_bad_secret_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
     with pytest.raises(UnreadableSettings) as refused:
         read_environment()
     assert f"{name}=(not shown)" in str(refused.value)

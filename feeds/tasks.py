@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 # Away for a while: tried again soon, and in the end given up until the schedule's next time (`throws`), each with one
 # line in the log.
 _AWAY: Final = (ExchangeError, OperationalError, InterfaceError)
+# How soon a task is tried again that the schedule brings once a day, when another worker is in its way.
+_AFTER_ANOTHER_S: Final = 600
 
 
 @shared_task(
@@ -67,6 +69,9 @@ def confirm_history(*, reissues: bool = False) -> None:
     done = asyncio.run(history_confirm(reissues=reissues))
     if done is None:
         logger.debug("another worker is confirming")
+        if reissues:
+            # That one looks at no reissues, and tomorrow the two would meet at the same minute of the same hour.
+            raise confirm_history.retry(countdown=_AFTER_ANOTHER_S)
         return
     logger.info(
         "confirmation: %d days by their daily files, %d files published anew, %d not to be had",

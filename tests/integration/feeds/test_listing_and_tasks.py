@@ -10,6 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
+from celery.exceptions import Retry
 from django.core.management import CommandError, call_command
 from kombu.exceptions import OperationalError
 from pytest_django import Settings
@@ -18,7 +19,12 @@ from feeds import tasks
 from feeds.fakebinance.server import FakeExchange
 from feeds.listing import listing_start
 from market.models import LedgerDay, Symbol
-from market.services.claims import history_runner_claim, history_runner_release
+from market.services.claims import (
+    confirm_runner_claim,
+    confirm_runner_release,
+    history_runner_claim,
+    history_runner_release,
+)
 from market.services.symbols import symbol_track, symbol_untrack
 from tests.support.candles import ms
 from tests.support.database import no_database, query
@@ -200,3 +206,14 @@ def test_verify_answers_with_its_exit_code(loader: Loader) -> None:
     query("DELETE FROM candle_1m WHERE time = '2024-04-01 00:00+00' RETURNING 1")
     with pytest.raises(CommandError, match="findings"):
         call_command("verify", BTC, "--from", "2024-04-01", "--to", "2024-04-02", stdout=out)
+
+
+def test_the_daily_look_for_files_published_anew_is_not_lost_to_an_hourly_run(fresh: Settings) -> None:
+    """Where the one begins while the other is at it, so it does the next day."""
+    assert confirm_runner_claim()
+    try:
+        with pytest.raises(Retry):
+            tasks.confirm_history.apply(kwargs={"reissues": True}, throw=True)
+        assert tasks.confirm_history.apply().state == "SUCCESS"
+    finally:
+        confirm_runner_release()

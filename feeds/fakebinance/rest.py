@@ -20,6 +20,7 @@ from feeds.fakebinance.visits import Visit
 
 DEFAULT_LIMIT: Final = 500
 MOST_ROWS: Final = 1_500
+_MOST_DIGITS: Final = 18
 # Both documented; nothing says which message accompanies a number that is no number.
 _MALFORMED: Final = "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
 
@@ -47,8 +48,9 @@ class RestHost:
         """What the request costs, whether it succeeds or not."""
         if visit.kind != "rest.klines":
             return 1
-        text = query.get("limit")
-        return klines_weight(int(text) if text and text.isascii() and text.isdecimal() else None)
+        # Python refuses to read thousands of digits, of which the first say enough.
+        text = query.get("limit", "")[:_MOST_DIGITS]
+        return klines_weight(int(text) if text.isascii() and text.isdecimal() else None)
 
     def answer(self, visit: Visit, query: Mapping[str, str]) -> Reply:
         """The reply to a request that the limiter let pass."""
@@ -97,7 +99,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
         raise Refusal(-1102, _MALFORMED.format(name=name))
     return int(text)
 

@@ -81,6 +81,7 @@ def test_a_month_candle_closes_at_the_end_of_its_month(client: httpx.Client) -> 
         ({"symbol": ""}, -1102),
         ({"limit": "many"}, -1102),
         ({"limit": "²"}, -1102),
+        ({"limit": "9" * 5_000}, -1102),
     ],
 )
 def test_what_the_exchange_refuses_gives_its_code(client: httpx.Client, query: dict[str, Any], code: int) -> None:

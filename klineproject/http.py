@@ -103,7 +103,7 @@ class ThreadedHandler(BaseHandler):
         """In a thread: the view's answer, as far as it can be made at once."""
         signals.request_started.send(sender=type(self), scope=scope)
         set_script_prefix(scope.get("root_path", "") or "")
-        response: HttpResponseBase = self.get_response(ASGIRequest(scope, body))
+        response: HttpResponseBase = self.get_response(_request(scope, body))
         if isinstance(response, StreamingHttpResponse):
             return _Stream(response.status_code, _headers(response), response, iter(response))
         whole = _Whole(response.status_code, _headers(response), cast("Any", response).content)
@@ -138,6 +138,15 @@ class ThreadedHandler(BaseHandler):
                 # Where the server stops in the middle of a part: nothing is closed that a thread still works with.
                 await asyncio.wait([step])
             await self._in_thread(answer.response.close)
+
+
+def _request(scope: Message, body: Any) -> ASGIRequest:
+    """The request as Django sees it. What it sends is UTF-8, whatever it says: Django would take any codec of Python's
+    for a charset, also those that make no text, and fails at its own page about a form in another one."""
+    request = ASGIRequest(scope, body)
+    if "charset" in (request.content_params or {}):
+        request.encoding = "utf-8"
+    return request
 
 
 def _headers(response: HttpResponseBase) -> Headers:

@@ -211,6 +211,25 @@ def test_a_body_of_another_kind_is_refused(own_site: Site, content_type: str) ->
     assert_refused("/api", answer, 415, 400)
 
 
+@pytest.mark.parametrize("charset", ["hex", "idna", "utf-16", "undefined", "nonsense"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"username=%ff"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\n\xff\r\n--x--\r\n',
+        ),
+    ],
+    ids=["urlencoded", "multipart"],
+)
+def test_a_form_in_another_charset_is_read_as_any_other(own_site: Site, kind: str, body: bytes, charset: str) -> None:
+    cookie = f"Cookie: csrftoken={'aB3' * 10}Zz"
+    answer = send(own_site, "POST /admin/login/", body, f"Content-Type: {kind}; charset={charset}", cookie)
+    # It has no token.
+    assert answer.status == 403
+
+
 WRITES = ("/api/symbols", "/api/collectors", "/canvas/save", "/1.1/charts", "/1.1/drawings?chart=1")
 
 

@@ -74,9 +74,12 @@ def _url(*schemes: str, optional: bool = False) -> AfterValidator:
 
 def _database_url(value: SecretStr) -> SecretStr:
     try:
-        conninfo_to_dict(value.get_secret_value())
+        is_empty = not conninfo_to_dict(value.get_secret_value())
     except ProgrammingError:
-        raise ValueError("postgresql://user:password@host:5432/name is expected") from None
+        is_empty = True
+    # The driver would take an empty one for the machine's own server.
+    if is_empty:
+        raise ValueError("postgresql://user:password@host:5432/name is expected")
     return value
 
 

@@ -140,7 +140,10 @@ class CatchUp:
     def _go_live(self, series: Series, since: int) -> None:
         del self._wishes[series]
         newest = series.feed.minutes.newest
-        if newest is None or since >= newest:
+        # A time inside of a minute is the client's clock and no bar's: the minute that forms is owed to it. And of a
+        # longer bar, its beginning does not say that the client has seen its end.
+        is_of_a_minute = series.is_minutes and since % MINUTE_MS == 0
+        if is_of_a_minute and (newest is None or since >= newest):
             # The client has heard of more than this process has yet.
             self._socket.seen[series] = since
         series.sockets.add(self._socket)

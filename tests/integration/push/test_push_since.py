@@ -77,6 +77,29 @@ def test_a_client_that_knows_more_than_is_known_here_gets_live_only_what_it_lack
     assert times(browser.bars(1)) == [market.time(63)]
 
 
+@pytest.mark.parametrize("known", [61, 63])
+def test_a_longer_bar_that_forms_at_since_is_sent_when_it_closes(market: Market, browser: Client, known: int) -> None:
+    """`since` is the newest minute that is known here, or one that comes here in a moment."""
+    since(browser, market, market.time(59), intervals=["1m"])
+    market.publish(market.closed(60), market.closed(61))
+    browser.bars(2)
+    since(browser, market, market.time(known), intervals=["5m"])
+    browser.settle()
+    market.publish(*(market.closed(index) for index in range(62, 65)))
+    bars = browser.bars(4)
+    assert [bar["timestamp"] for bar in bars if bar["interval"] == "5m"] == [market.time(60)]
+
+
+def test_the_minute_that_forms_at_since_is_sent_when_it_closes(market: Market, browser: Client) -> None:
+    """`since` is the client's own clock and no bar's open time."""
+    since(browser, market, market.time(58))
+    browser.bars(1)
+    since(browser, market, market.time(60) + 30_000)
+    browser.settle()
+    market.publish(market.closed(60))
+    assert times(browser.bars(1)) == [market.time(60)]
+
+
 def test_a_long_history_comes_in_pages_without_a_seam(publisher: Collector, browser: Client) -> None:
     market = Market(publisher, ms("2024-03-04T00:00"), 1_700)
     market.store(0, 1_650)

@@ -54,6 +54,8 @@ _NAMES_ROUND: Final = 2.0
 # How long (seconds) a round may load bars: one client may name thousands of series, and the others' minutes must not
 # wait until all of these are read.
 _LOADING: Final = 0.5
+# A bar that forms is read again after this long (seconds): history brings minutes of it that no message tells of.
+_REREAD: Final = 30.0
 # A corrected minute is in the database after this long (seconds): a batch waits for five.
 _STORED_AFTER: Final = 7.0
 # What the database says of a minute after this long (seconds) is its last word: no batch is on its way any more.
@@ -136,6 +138,7 @@ class Keeper:
             self._hub.doubt(feed, minute)
         await self._start_feeds()
         await self._find_missing()
+        await self._reread()
         await self._load_series()
 
     async def _read_names(self) -> None:
@@ -224,6 +227,15 @@ class Keeper:
                 if candle.is_closed:
                     self._hub.take_closed(feed, bar_of(candle), now)
 
+    async def _reread(self) -> None:
+        """Read the bar again that was read longest ago. One a round: thousands must not cost more than a few do."""
+        bars = (series for feed in self._hub.feeds.values() for series in feed.series.values() if series.users)
+        ready = (series for series in bars if series.is_ready and not series.is_minutes)
+        series = min(ready, key=lambda series: series.asked_at, default=None)
+        if series is not None and (now := time.monotonic()) - series.asked_at > _REREAD:
+            series.asked_at = now
+            await self._load(series)
+
     async def _load_series(self) -> None:
         """Give the longer bars their bases, those first that have not been asked for or not for long."""
         waiting = [
@@ -244,6 +256,8 @@ class Keeper:
                 await self._load(series)
 
     async def _load(self, series: Series) -> None:
+        """Read the base of a series; one that it has already gives way to it."""
+        was_ready = series.is_ready
         minutes, interval = series.feed.minutes, series.bucket
         newest = minutes.newest
         if newest is None:
@@ -266,10 +280,11 @@ class Keeper:
                 return
         trusting = series.unready_since is not None and now - series.unready_since > _TRUST_AFTER
         bars = bars_through(stored_bars, stored, minutes, interval, trusting=trusting)
-        if bars is None:
+        if bars is None or series.is_ready != was_ready:
             return
         for bar in bars:
-            if bar[0] >= owed and is_closed(bar, minutes, interval):
+            # One that was ready has sent its bars as they closed, while this was read as well.
+            if not was_ready and bar[0] >= owed and is_closed(bar, minutes, interval):
                 self._hub.send_closed(series, bar)
         open_bars = [bar for bar in bars if not is_closed(bar, minutes, interval)]
         series.base = open_bars[-1] if open_bars else None

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL, with a connection that notices a server which has gone silent."""
+"""Django's PostgreSQL, with a connection that notices a server which has gone silent, and is noticed if it goes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import psycopg
 from django.db.backends.postgresql import base
 
 from klineproject.postgres.silence import WatchedConnection
+from market.store.sessions import NOTICE_A_LOST_CLIENT
 
 
 class _Driver:
@@ -23,3 +24,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """What a setting of the database names as its ENGINE."""
 
     Database = _Driver()  # type: ignore[assignment]
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        with self.cursor() as cursor:
+            cursor.execute(NOTICE_A_LOST_CLIENT)

@@ -14,6 +14,8 @@ from typing import Any, Final
 import psycopg
 from django.db import connection
 
+from market.store.sessions import NOTICE_A_LOST_CLIENT
+
 TRY_CLAIM: Final = "SELECT pg_try_advisory_lock(%s)"
 RELEASE: Final = "SELECT pg_advisory_unlock(%s)"
 
@@ -47,6 +49,7 @@ class _Holder:
             try:
                 if self._connection is None:
                     self._connection = psycopg.connect(**_parameters(), autocommit=True)
+                    self._connection.execute(NOTICE_A_LOST_CLIENT)
                 row = self._connection.execute(statement, [key]).fetchone()
             except psycopg.Error:
                 # Lost, and all claims with it: others may have them now.

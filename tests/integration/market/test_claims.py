@@ -76,3 +76,15 @@ def test_to_give_back_what_was_lost_is_harmless(other: _Holder) -> None:
     with pytest.raises(OperationalError):
         other.release(7)
     other.release(7)
+
+
+def test_the_server_asks_soon_after_a_client_that_holds_something(
+    other: _Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a socket of this machine the values are nothing; that they were set in the session can be seen all the
+    same."""
+    asked = "SELECT count(*) FROM pg_settings WHERE name LIKE 'tcp_keepalives_%' AND source = 'session'"
+    assert query(asked) == [(3,)]
+    assert other.claim(7)
+    assert other._connection is not None
+    assert other._connection.execute(asked.encode()).fetchone() == (3,)

@@ -49,6 +49,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 ACCESS = ENV.access
 READS_NEED_TOKEN = ENV.reads_need_token
 ANYONE_MAY_WRITE = ENV.anyone_may_write
+SESSION_ENGINE = "market.access.sessions"
 
 
 def _limit(given: int | None, default: int) -> int:

@@ -55,6 +55,15 @@ def test_what_a_page_may_do_is_told_to_whom_nothing_else_is(closed_server: WebSe
         assert data(bob.get("/api/session"))["user"] == "bob"
 
 
+# Quotes and octal numbers, as cookies are allowed to be written.
+@pytest.mark.parametrize("cookie", ['sessionid="\\000aaaaaaaaaaaaa"', "sessionid=nobodys-own-key", 'sessionid="\\377"'])
+@pytest.mark.parametrize("path", ["/api/symbols", "/config", "/api/session", "/admin/login/"])
+def test_a_cookie_that_is_no_login_makes_nobody_known(token_server: WebServer, path: str, cookie: str) -> None:
+    with client(token_server, cookie=cookie) as visitor:
+        assert visitor.get(path).status_code == 200
+        assert data(visitor.get("/api/session"))["user"] is None
+
+
 def test_no_cache_keeps_who_somebody_was(page: httpx.Client) -> None:
     assert page.get("/api/session").headers["cache-control"] == "no-store"
 

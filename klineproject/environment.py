@@ -74,11 +74,11 @@ def _url(*schemes: str, optional: bool = False) -> AfterValidator:
 
 def _database_url(value: SecretStr) -> SecretStr:
     try:
-        is_empty = not conninfo_to_dict(value.get_secret_value())
+        parts = conninfo_to_dict(value.get_secret_value())
     except ProgrammingError:
-        is_empty = True
-    # The driver would take an empty one for the machine's own server.
-    if is_empty:
+        parts = {}
+    # The driver would take an empty one for the machine's own server; Django wants the database's name.
+    if not (parts.get("dbname") or parts.get("service")):
         raise ValueError("postgresql://user:password@host:5432/name is expected")
     return value
 

@@ -47,6 +47,7 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     [
         ("DATABASE_URL", "mysql:/hunter2"),
         ("DATABASE_URL", ""),
+        ("DATABASE_URL", "postgresql://me:hunter2@host/"),
         ("REDIS_URL", ""),
         ("REDIS_URL", "mysql:/hunter2"),
         ("REDIS_URL", "redis://:hunter2/rest@cache:6379/0"),

@@ -143,7 +143,12 @@ class ThreadedHandler(BaseHandler):
 def _request(scope: Message, body: Any) -> ASGIRequest:
     """The request as Django sees it. What it sends is UTF-8, whatever it says: Django would take any codec of Python's
     for a charset, also those that make no text, and fails at its own page about a form in another one."""
-    request = ASGIRequest(scope, body)
+    try:
+        request = ASGIRequest(scope, body)
+    except ValueError:
+        # A Content-Type with a word in a charset that there is not says as much as none.
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+        request = ASGIRequest({**scope, "headers": headers}, body)
     if "charset" in (request.content_params or {}):
         request.encoding = "utf-8"
     return request

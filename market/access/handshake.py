@@ -81,7 +81,7 @@ async def _refusal_of_user(scope: Mapping[str, Any]) -> Refusal | None:
         refusal = _too_many(getattr(throttled, "wait", None) or 1.0)
     except AuthenticationFailed as failed:
         refusal = _unknown(str(failed.detail))
-    except SuspiciousOperation:
+    except (SuspiciousOperation, ValueError):
         refusal = Refusal(400, "the request cannot be read: its headers or its address are malformed")
     except (DatabaseError, TimeoutError):
         refusal = Refusal(503, "the database does not answer, so it cannot be told who asks", _AGAIN)

@@ -202,6 +202,7 @@ TYPES = (
     "application/",
     "/;;;",
     "application/json; charset=\x80",
+    "application/json; a*=nonsense''%41",
 )
 
 
@@ -404,6 +405,8 @@ def test_a_head_that_browsers_send_is_read(own_site: Site) -> None:
         ["Authorization: Token " + "x" * 30_000],
         ["Authorization: Basic \udcff"],
         ["Cookie: sessionid=\udcff; csrftoken=;;;==;"],
+        ["Content-Type: a/b; c*=nonsense''%41"],
+        ["Content-Type: a/b; c*=idna''%41%ff"],
         ["Range: bytes=0-1,1-2,2-3" + ",4-5" * 5_000],
         ["Expect: nonsense"],
         ["Origin: \udcff"],

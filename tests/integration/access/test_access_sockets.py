@@ -78,10 +78,15 @@ def test_a_foreign_page_gets_no_socket_even_with_a_login(closed_server: WebServe
         ("/ws", {"Authorization": "Basic YWxpY2U6eA=="}),
         ("/ws", {"Cookie": "sessionid=0123456789abcdef0123456789abcdef"}),
         ("/ws", {"Cookie": 'sessionid="; ,=;;'}),
+        ("/ws", {"Cookie": 'sessionid="\\000aaaaaaaaaaaaa"'}),
     ],
 )
 def test_what_does_not_count_opens_none(closed_server: WebServer, path: str, headers: dict[str, str]) -> None:
     assert refusal(closed_server, path, headers).status_code == 401
+
+
+def test_a_handshake_that_cannot_be_read_opens_none(closed_server: WebServer) -> None:
+    assert refusal(closed_server, headers={"Content-Type": "a/b; c*=nonsense''%41"}).status_code == 400
 
 
 def test_the_token_of_an_account_that_is_switched_off_opens_none(

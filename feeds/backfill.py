@@ -13,7 +13,7 @@ import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -157,7 +157,10 @@ class Backfill:
         try:
             await self._fill(unit)
         finally:
-            await database_sync_to_async(month_release)(symbol_id=unit.symbol.id, month=unit.month)
+            # A claim that cannot be given back is lost with its connection; and a run that is stopped must not take
+            # the database's trouble for its own, and try again.
+            with suppress(*PASSING):
+                await database_sync_to_async(month_release)(symbol_id=unit.symbol.id, month=unit.month)
         self.totals.units += 1
         self._on_progress(self.totals)
 

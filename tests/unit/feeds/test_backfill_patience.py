@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
@@ -89,3 +90,29 @@ async def test_a_database_that_stays_away_ends_the_run_with_its_error(unit: Unit
     """Not with a group of errors: tasks and jobs tell by the error whether it is worth trying again."""
     with pytest.raises(OperationalError):
         await run_of(Away(times=10_000)).run([unit, unit], at_once=2)
+
+
+async def test_a_run_that_is_stopped_stops_though_its_claim_cannot_be_given_back(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was started again meanwhile, and the claim's connection is the last to hear of it."""
+
+    def away(**_: object) -> None:
+        raise OperationalError("the server closed the connection")
+
+    begun = asyncio.Event()
+
+    class Slow(Away):
+        async def have(self, unit: Unit) -> dict[dt.date, DayEntry]:
+            begun.set()
+            await asyncio.sleep(0.5)
+            return await super().have(unit)
+
+    monkeypatch.setattr(backfill, "month_release", away)
+    monkeypatch.setattr(backfill, "DATABASE_ATTEMPTS", 2)
+    destination = Slow(times=0)
+    run = asyncio.create_task(run_of(destination).run([unit], at_once=1))
+    await begun.wait()
+    run.cancel()
+    await asyncio.wait({run})
+    assert (run.cancelled(), destination.asked) == (True, 0)

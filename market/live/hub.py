@@ -24,6 +24,7 @@ from market.domain.candle import Candle
 from market.domain.growth import bar_of
 from market.domain.interval import Interval
 from market.domain.window import MINUTE_MS
+from market.live.cancelling import cancel
 from market.live.figures import FIGURES
 from market.live.keeper import Keeper
 from market.live.minutes import Minutes
@@ -93,9 +94,7 @@ class Hub:
         self._tasks = [asyncio.create_task(_immortal(run), name=name) for name, run in loops]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(self._tasks)
         self._tasks = []
         await self.keeper.close()
         self._threads.shutdown(wait=False, cancel_futures=True)

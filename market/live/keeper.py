@@ -112,7 +112,8 @@ class Keeper:
     async def run(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), _ROUND)
+                async with asyncio.timeout(_ROUND):
+                    await self._due.wait()
             self._due.clear()
             try:
                 await self._round()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -79,3 +80,40 @@ async def test_a_late_minute_leaves_the_bars_that_form(socket: Socket) -> None:
     hub.take([Candle("BTCUSDT", ROWS[11][0], 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1, is_closed=False)])
     hub.take_closed(feed, ROWS[6], PATIENCE)
     assert await bars(socket) == [("1m", 6, True), ("1m", 11, False), ("5m", 10, False)]
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_it_stops_at_whatever_moment_it_is_told_to(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Also in the instant in which the keeper's wait is over."""
+    hub = Hub()
+
+    async def nothing() -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(hub, "_listen", asyncio.Event().wait)
+    monkeypatch.setattr(hub.keeper, "_round", nothing)
+    hub.start()
+    await asyncio.sleep(0.01)
+    hub.keeper.nudge()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await hub.stop()
+    assert not hub.is_running
+
+
+async def test_a_task_that_swallows_its_first_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libraries do that wait by `asyncio.wait_for` of Python 3.11."""
+    hub = Hub()
+
+    async def listen() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(hub, "_listen", listen)
+    hub.start()
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await hub.stop()

@@ -1,0 +1,22 @@
+"""Ending tasks for certain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
+
+_AGAIN_S: Final = 0.25
+
+
+async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks and wait until they have ended, whatever they raise.
+
+    Once is not always enough: a library may swallow it, as those do that wait by `asyncio.wait_for` of Python 3.11. The
+    exchange's client has the same for itself, since it knows nothing of this application.
+    """
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_AGAIN_S)

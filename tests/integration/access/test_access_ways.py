@@ -191,7 +191,7 @@ def test_each_page_counts_once_for_the_limit(serve: Serve, path: str) -> None:
     ):
         warm = path.replace("3000", "5")
         # Another one's turns; a connection to the database is opened meanwhile.
-        eventually(lambda: other.get(warm) and counted(other, SHORT) > 0, within=10, every=0.4)
+        eventually(lambda: other.get(warm).is_success and counted(other, SHORT) > 0, within=10, every=0.4)
         before = counted(visitor, SHORT)
         statuses = [visitor.get(path).status_code for _ in range(40)]
         assert (counted(visitor, SHORT) > before) is ("3000" not in path)

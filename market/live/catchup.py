@@ -33,15 +33,20 @@ _PAUSE_AWAY: Final = 1.0
 _TRUST_AFTER: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Wish:
-    """Closed bars that open after `since`. Each is itself alone: who asks for the same again wants all of it again."""
+    """Closed bars that open after `since`. Each is itself alone: who asks for the same again wants all of it again.
+
+    `cursor` is the open time of the next bar to send, `begun` (seconds) when it was first asked for.
+    """
 
     since: int
+    cursor: int | None = None
+    begun: float | None = None
 
 
 class CatchUp:
-    """The wishes of one socket, served one after the other by one task."""
+    """The wishes of one socket, served one after the other by one task; one that has to wait lets others go first."""
 
     def __init__(self, hub: Hub, socket: Socket) -> None:
         self._hub = hub
@@ -74,8 +79,8 @@ class CatchUp:
         interval, minutes = series.bucket, series.feed.minutes
         symbol_id = self._hub.keeper.id_of(series.feed.symbol)
         await series.feed.started.wait()
-        cursor: int | None = None
-        begun = time.monotonic()
+        if wish.begun is None:
+            wish.begun = time.monotonic()
         while self._is_wanted(series, wish):
             # A longer bar is handed over to the live ones only when these are exact.
             newest = minutes.newest
@@ -83,8 +88,9 @@ class CatchUp:
                 self._go_live(series, since)
                 return
             try:
-                if cursor is None:
-                    cursor = await self._first(series, symbol_id, since)
+                if wish.cursor is None:
+                    wish.cursor = await self._first(series, symbol_id, since)
+                cursor = wish.cursor
                 page = self._page(series, cursor, newest)
                 bars, stored = await self._hub.query(
                     push.bars_with_minutes,
@@ -99,17 +105,18 @@ class CatchUp:
                 continue
             if not self._is_wanted(series, wish):
                 return
-            trusting = time.monotonic() - begun > _TRUST_AFTER
+            trusting = time.monotonic() - wish.begun > _TRUST_AFTER
             if page.end <= self._remembered(series, newest) and (trusting or not is_behind(stored, minutes)):
-                cursor = page.end
+                wish.cursor = page.end
                 self._send(series, bars)
                 await self._socket.outbox.room()
-                begun = time.monotonic()
+                wish.begun = time.monotonic()
                 continue
             whole = bars_through(bars, stored, minutes, interval, trusting=trusting) if series.is_ready else None
             if whole is None:
+                self._wishes[series] = self._wishes.pop(series)
                 await asyncio.sleep(_PAUSE)
-                continue
+                return
             # No await from here on: what is released after this moment comes live.
             self._send(series, [bar for bar in whole if bar[0] >= cursor and is_closed(bar, minutes, interval)])
             self._go_live(series, since)

@@ -146,6 +146,25 @@ def test_stored_minutes_behind_a_fresh_hole_wait_for_it(market: Market, browser:
     assert times(browser.bars(6, within=20)) == [market.time(index) for index in range(60, 66)]
 
 
+def test_a_symbol_that_waits_for_a_minute_keeps_no_other_waiting(
+    market: Market, publisher: Collector, browser: Client
+) -> None:
+    """Neither its missed bars nor its live ones."""
+    market.store(63, 66)
+    other = Market(publisher, ms("2024-03-05T09:10"), 70)
+    other.store(0, 60)
+    browser.subscribe(market.name, other.name, intervals=["5m"], since=market.time(54))
+    assert browser.hear()["type"] == "subscribed"
+    assert [(bar["symbol"], bar["timestamp"]) for bar in browser.bars(1)] == [(other.name, other.time(55))]
+    other.publish(*(other.closed(index) for index in range(60, 65)))
+    assert [(bar["symbol"], bar["timestamp"]) for bar in browser.bars(1)] == [(other.name, other.time(60))]
+    market.store(60, 63)
+    assert [(bar["symbol"], bar["timestamp"]) for bar in browser.bars(2, within=20)] == [
+        (market.name, market.time(55)),
+        (market.name, market.time(60)),
+    ]
+
+
 def test_a_second_since_begins_anew(market: Market, browser: Client) -> None:
     since(browser, market, market.time(57))
     browser.bars(2)

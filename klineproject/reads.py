@@ -54,7 +54,7 @@ _REPEATABLE: Final = frozenset(
         "django.contrib.messages.middleware.MessageMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
         "market.access.middleware.AccessMiddleware",
-        "market.desk.middleware.AdminWithoutDatabase",
+        "market.desk.middleware.AdminRefusals",
     }
 )
 # Who asks, what he has already, and a body without a length make a request unlike all others.

@@ -98,7 +98,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "market.access.middleware.AccessMiddleware",
-    "market.desk.middleware.AdminWithoutDatabase",
+    "market.desk.middleware.AdminRefusals",
 ]
 ROOT_URLCONF = "klineproject.urls"
 ASGI_APPLICATION = "klineproject.asgi.application"

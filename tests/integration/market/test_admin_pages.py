@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from urllib.parse import quote
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -172,3 +176,25 @@ def test_no_page_has_a_script_of_its_own_inside(admin_client: Client, symbol: Sy
     assert all("src=" in attributes and not body.strip() for attributes, body in scripts), scripts
     assert not re.search(r'\son\w+="', text)
     assert 'style="' not in text
+
+
+LOOKUPS = ("{}", "{}__contains", "{}__year")
+NONSENSE = ("\0", "9" * 400, "\ud800")
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model.__name__)
+def test_no_address_that_somebody_types_is_a_failure_of_ours(admin_client: Client, model: type[Model]) -> None:
+    desk, options = admin.site._registry[model], model._meta
+    address = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+    names = {field.name for field in options.fields} | set(desk.get_list_filter(HttpRequest()))
+    queries = [lookup.format(name) for name in names if isinstance(name, str) for lookup in LOOKUPS]
+    for query in ("q", "p", "o", "all", *queries):
+        for value in NONSENSE:
+            encoded = quote(value, errors="surrogatepass")
+            response = admin_client.get(f"{address}?{query}={encoded}")
+            assert response.status_code in {200, 302, 400}, (query, value)
+            if response.status_code == 400:
+                assert "Traceback" not in response.text
+    for value in NONSENSE:
+        response = admin_client.get(f"{address}{quote(value, errors='surrogatepass')}/change/")
+        assert response.status_code in {200, 302, 400, 404}, value

@@ -18,8 +18,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from feeds.binance.cancelling import cancel
 from feeds.binance.routes import Route, StreamRoutes
+from market.cancelling import cancel
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from feeds.binance.cancelling import cancel
 from feeds.binance.connecting import Backoff, ConnectBudget
 from feeds.binance.connection import Connection, StreamEnded, StreamTiming
 from feeds.binance.routes import StreamRoutes
+from market.cancelling import cancel
 
 logger = logging.getLogger(__name__)
 

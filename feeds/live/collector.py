@@ -21,7 +21,6 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from feeds.binance.cancelling import cancel
 from feeds.binance.connection import StreamTiming
 from feeds.binance.proxies import ProxySettings
 from feeds.live.batcher import Batcher
@@ -37,6 +36,7 @@ from feeds.live.outlet import TICK_S, Outlet
 from feeds.live.repairs import Repairs
 from feeds.live.report import Watch
 from feeds.live.work import work_report
+from market.cancelling import cancel
 from market.domain.window import MINUTE_MS, TimeWindow
 from market.heartbeat import report_forget, report_write
 from market.models import Symbol

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 
-from feeds.binance.cancelling import cancel
 from feeds.binance.connecting import ConnectBudget
 from feeds.binance.connection import StreamTiming
 from feeds.binance.proxies import ProxySettings
 from feeds.binance.routes import StreamRoutes
 from feeds.binance.stream import StreamLink
+from market.cancelling import cancel
 
 
 class Links:

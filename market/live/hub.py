@@ -19,12 +19,12 @@ from channels.layers import channel_layers
 from redis import RedisError
 
 from market.broadcast import GROUP, age_of, candles_of
+from market.cancelling import cancel
 from market.domain.bar import BarRow
 from market.domain.candle import Candle
 from market.domain.growth import bar_of
 from market.domain.interval import Interval
 from market.domain.window import MINUTE_MS
-from market.live.cancelling import cancel
 from market.live.figures import FIGURES
 from market.live.keeper import Keeper
 from market.live.minutes import Minutes

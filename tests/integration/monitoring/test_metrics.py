@@ -87,10 +87,11 @@ def test_sockets_are_counted(product: Product) -> None:
 @pytest.mark.usefixtures("tracking")
 def test_what_collectors_do_reaches_the_web_processes(product: Product) -> None:
     with product.collector(), client(product.web.port) as one:
+        # First of all: it is the weight of one minute, and a collector asks for much only when it starts.
+        eventually(lambda: value(scrape(product), "kline_rest_weight_used", egress="direct") > 0, within=40)
         eventually(lambda: value(scrape(product), "kline_push_delay_seconds_count") > 0, within=40)
         one.settle()
         eventually(lambda: value(scrape(product), "kline_symbol_data_age_seconds", symbol="BTCUSDT") > 0, within=40)
-        eventually(lambda: value(scrape(product), "kline_rest_weight_used", egress="direct") > 0, within=20)
         samples = scrape(product)
         assert value(samples, "kline_symbol_stale", symbol="BTCUSDT") == 0
         assert value(samples, "kline_symbol_last_closed_timestamp_seconds", symbol="BTCUSDT") > 1.7e9

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection, Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 from feeds.binance.connecting import Backoff, ConnectBudget
@@ -152,6 +151,5 @@ async def _first_of(
     try:
         await asyncio.wait({task, waiter}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        waiter.cancel()
-        with suppress(asyncio.CancelledError):
-            await waiter
+        # Not by waiting for its CancelledError: one of our own in that instant would be taken for it, and lost.
+        await cancel([waiter])

@@ -8,7 +8,7 @@ import psycopg
 from django.db.backends.postgresql import base
 
 from klineproject.postgres.silence import WatchedConnection
-from market.store.sessions import NOTICE_A_LOST_CLIENT
+from market.store.keepalive import NOTICE_A_LOST_CLIENT
 
 
 class _Driver:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import psycopg
 from django.db import connection
 
-from market.store.sessions import NOTICE_A_LOST_CLIENT
+from market.store.keepalive import NOTICE_A_LOST_CLIENT
 
 TRY_CLAIM: Final = "SELECT pg_try_advisory_lock(%s)"
 RELEASE: Final = "SELECT pg_advisory_unlock(%s)"

@@ -158,6 +158,7 @@ def test_a_long_verification_keeps_its_lease(
 
     def look(*, month: Month, **_: object) -> list[Finding]:
         said.append(str(month))
+        # As a month of a full table takes its time; ten reports are due meanwhile.
         time.sleep(0.2)
         return []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.udf.conftest import Chart
-from tests.support.raw_http import ask
+from tests.support.raw_http import ask, assert_failure
 from tests.support.served import served
 from tests.support.udf_client import Failed, UdfClient
 from tests.support.web_server import WebServer
@@ -25,16 +24,6 @@ ROUTES = (
     *("config", "time", "symbols", "symbol_info", "search", "history"),
     *("tracked-symbols", "daily-opens", "quotes", "timescale_marks", "marks"),
 )
-
-
-def assert_failure(body: Any) -> str:
-    """The error's text."""
-    assert set(body) == {"s", "errmsg"}
-    assert body["s"] == "error"
-    assert isinstance(body["errmsg"], str)
-    assert "Traceback" not in body["errmsg"]
-    assert len(body["errmsg"]) < 400
-    return str(body["errmsg"])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +75,7 @@ def test_a_request_that_cannot_be_met_is_told_why(
 ) -> None:
     answer = ask(server.port, f"GET {address}")
     assert answer.headers["cache-control"] == "no-store"
-    assert told in assert_failure(answer.json)
+    assert told in assert_failure("/history", answer.json)
     assert answer.status == status
 
 
@@ -96,14 +85,14 @@ def test_only_get_is_served(server: WebServer, chart: Chart, route: str, method:
     answer = ask(server.port, f"{method} /{route}", b'{"deep":' * 50)
     assert answer.status == 405
     assert answer.headers["allow"] == "GET, HEAD"
-    assert "GET" in assert_failure(answer.json)
+    assert "GET" in assert_failure("/history", answer.json)
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_host_that_is_not_ours_is_told_so_in_the_same_form(server: WebServer, chart: Chart, route: str) -> None:
     answer = httpx.get(f"{server.url}/{route}", headers={"Host": "elsewhere.example"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
-    assert_failure(answer.json())
+    assert_failure("/history", answer.json())
 
 
 @pytest.mark.parametrize("route", ["config", "time", "tracked-symbols", "search"])
@@ -154,7 +143,7 @@ def test_any_parameters_get_an_answer_that_a_chart_can_read(
     if isinstance(body, dict) and body.get("s") == "ok" and route == "history":
         assert body["t"]
     if answer.status_code != 200:
-        assert_failure(body)
+        assert_failure("/history", body)
 
 
 def test_another_origin_may_read_what_it_is_allowed_to(server: WebServer, chart: Chart) -> None:
